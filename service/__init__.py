@@ -1,0 +1,1 @@
+"""The server: a gRPC process that never imports JAX, and worker processes that do."""

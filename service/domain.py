@@ -1,0 +1,163 @@
+"""What the server talks about, as plain immutable values: no protobuf, no database, no JAX.
+
+Everything here survives JSON through ``dataclasses.asdict`` and the ``from_json`` of its module's users, so that a job
+written today can be read by the server of tomorrow.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """What a job can be in."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ENDED = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+
+@dataclass(frozen=True)
+class PretrainSpec:
+    """Learn a base. Exactly one of ``world`` and ``dataset`` is set; 0 and ``""`` mean the default."""
+
+    model_id: str
+    world: str = ""
+    window_count: int = 0
+    prior: dict[str, Any] = field(default_factory=dict)
+    dataset: str = ""
+    architecture: str = ""
+    epoch_count: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AdaptSpec:
+    """Fit ``base`` to ``target``. Empty scope and objectives leave the choice to the service."""
+
+    base: str
+    target: str
+    scope: str = ""
+    objectives: dict[str, float] = field(default_factory=dict)  # weight by name
+    enforce_gate: bool = True
+    source: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ExportSpec:
+    """Make the files that devices run."""
+
+    version: str
+    calibration: str
+
+
+@dataclass(frozen=True)
+class EvaluateSpec:
+    """Measure ``version`` on the labelled windows of ``dataset``; form is "learned", "float_onnx" or "int8_onnx"."""
+
+    version: str
+    dataset: str
+    form: str = "learned"
+
+
+JobSpec = PretrainSpec | AdaptSpec | ExportSpec | EvaluateSpec
+JOB_KINDS: dict[str, type[JobSpec]] = {
+    "pretrain": PretrainSpec,
+    "adapt": AdaptSpec,
+    "export": ExportSpec,
+    "evaluate": EvaluateSpec,
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt has come; one point of a learning curve where the stage trains."""
+
+    stage: str
+    fraction: float = 0.0
+    epoch: int = 0
+    loss: float = 0.0
+    validation_accuracy: float = 0.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What spoke for and against a candidate of the gate."""
+
+    candidate: str
+    scores: dict[str, float]
+    mean_rank: float
+    veto: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The gate's answer."""
+
+    chosen: str
+    promoted: bool
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a version did on labelled windows. ``confusion[true][answered]`` counts."""
+
+    accuracy: float
+    macro_f1: float
+    confusion: tuple[tuple[int, ...], ...]
+    classes: tuple[str, ...]
+    window_count: int
+
+
+@dataclass(frozen=True)
+class DataReference:
+    """Data named by what they hold."""
+
+    name: str
+    sha256: str
+    window_count: int
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a version comes from (the catalogue adds the job's name)."""
+
+    method: str
+    seed: int = 0
+    parent: str = ""
+    data: tuple[DataReference, ...] = ()
+    prior_json: str = ""
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """A version to be entered into the catalogue together with the job's success."""
+
+    model_id: str
+    task: dict[str, Any]  # TaskSpec.to_json()
+    lineage: Lineage
+    parameter_count: int
+    files: dict[str, bytes]  # artifact id -> content: "model", "adapter"
+    history: tuple[Progress, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pipeline hands back; the worker commits all of it in one transaction, or nothing."""
+
+    version: NewVersion | None = None
+    artifacts: dict[str, bytes] = field(default_factory=dict)  # added to ``artifacts_of``: "int8_onnx", "bundle", …
+    artifacts_of: str = ""  # an existing version
+    decision: Decision | None = None
+    evaluation: Evaluation | None = None
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+    adapter_size_bytes: int = 0

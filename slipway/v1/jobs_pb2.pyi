@@ -1,0 +1,271 @@
+import datetime
+
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.api import resource_pb2 as _resource_pb2
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.rpc import status_pb2 as _status_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Job(_message.Message):
+    __slots__ = ("name", "pretrain", "adapt", "export", "evaluate", "state", "progress", "attempt_count", "error", "result", "create_time", "start_time", "end_time")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Job.State]
+        PENDING: _ClassVar[Job.State]
+        RUNNING: _ClassVar[Job.State]
+        SUCCEEDED: _ClassVar[Job.State]
+        FAILED: _ClassVar[Job.State]
+        CANCELLED: _ClassVar[Job.State]
+    STATE_UNSPECIFIED: Job.State
+    PENDING: Job.State
+    RUNNING: Job.State
+    SUCCEEDED: Job.State
+    FAILED: Job.State
+    CANCELLED: Job.State
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PRETRAIN_FIELD_NUMBER: _ClassVar[int]
+    ADAPT_FIELD_NUMBER: _ClassVar[int]
+    EXPORT_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    pretrain: PretrainSpec
+    adapt: AdaptSpec
+    export: ExportSpec
+    evaluate: EvaluateSpec
+    state: Job.State
+    progress: Progress
+    attempt_count: int
+    error: _status_pb2.Status
+    result: JobResult
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., pretrain: _Optional[_Union[PretrainSpec, _Mapping]] = ..., adapt: _Optional[_Union[AdaptSpec, _Mapping]] = ..., export: _Optional[_Union[ExportSpec, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class PretrainSpec(_message.Message):
+    __slots__ = ("model_id", "world", "dataset", "architecture", "epoch_count", "seed")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    model_id: str
+    world: WorldSource
+    dataset: str
+    architecture: str
+    epoch_count: int
+    seed: int
+    def __init__(self, model_id: _Optional[str] = ..., world: _Optional[_Union[WorldSource, _Mapping]] = ..., dataset: _Optional[str] = ..., architecture: _Optional[str] = ..., epoch_count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class WorldSource(_message.Message):
+    __slots__ = ("world", "window_count", "prior")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    window_count: int
+    prior: _struct_pb2.Struct
+    def __init__(self, world: _Optional[str] = ..., window_count: _Optional[int] = ..., prior: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class AdaptSpec(_message.Message):
+    __slots__ = ("base", "target", "scope", "objectives", "gate_policy", "source", "seed")
+    class GatePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        GATE_POLICY_UNSPECIFIED: _ClassVar[AdaptSpec.GatePolicy]
+        ENFORCE: _ClassVar[AdaptSpec.GatePolicy]
+        REPORT_ONLY: _ClassVar[AdaptSpec.GatePolicy]
+    GATE_POLICY_UNSPECIFIED: AdaptSpec.GatePolicy
+    ENFORCE: AdaptSpec.GatePolicy
+    REPORT_ONLY: AdaptSpec.GatePolicy
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    GATE_POLICY_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    base: str
+    target: str
+    scope: str
+    objectives: _containers.RepeatedCompositeFieldContainer[WeightedObjective]
+    gate_policy: AdaptSpec.GatePolicy
+    source: str
+    seed: int
+    def __init__(self, base: _Optional[str] = ..., target: _Optional[str] = ..., scope: _Optional[str] = ..., objectives: _Optional[_Iterable[_Union[WeightedObjective, _Mapping]]] = ..., gate_policy: _Optional[_Union[AdaptSpec.GatePolicy, str]] = ..., source: _Optional[str] = ..., seed: _Optional[int] = ...) -> None: ...
+
+class WeightedObjective(_message.Message):
+    __slots__ = ("objective", "weight")
+    OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    objective: str
+    weight: float
+    def __init__(self, objective: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class ExportSpec(_message.Message):
+    __slots__ = ("version", "calibration")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    calibration: str
+    def __init__(self, version: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
+
+class EvaluateSpec(_message.Message):
+    __slots__ = ("version", "dataset", "form")
+    class Form(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FORM_UNSPECIFIED: _ClassVar[EvaluateSpec.Form]
+        LEARNED: _ClassVar[EvaluateSpec.Form]
+        FLOAT_ONNX: _ClassVar[EvaluateSpec.Form]
+        INT8_ONNX: _ClassVar[EvaluateSpec.Form]
+    FORM_UNSPECIFIED: EvaluateSpec.Form
+    LEARNED: EvaluateSpec.Form
+    FLOAT_ONNX: EvaluateSpec.Form
+    INT8_ONNX: EvaluateSpec.Form
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    FORM_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    dataset: str
+    form: EvaluateSpec.Form
+    def __init__(self, version: _Optional[str] = ..., dataset: _Optional[str] = ..., form: _Optional[_Union[EvaluateSpec.Form, str]] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("stage", "fraction", "epoch", "loss", "validation_accuracy")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    FRACTION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    fraction: float
+    epoch: int
+    loss: float
+    validation_accuracy: float
+    def __init__(self, stage: _Optional[str] = ..., fraction: _Optional[float] = ..., epoch: _Optional[int] = ..., loss: _Optional[float] = ..., validation_accuracy: _Optional[float] = ...) -> None: ...
+
+class JobResult(_message.Message):
+    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes")
+    class StageSecondsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_FIELD_NUMBER: _ClassVar[int]
+    STAGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    decision: Decision
+    evaluation: Evaluation
+    stage_seconds: _containers.ScalarMap[str, float]
+    peak_memory_bytes: int
+    adapter_size_bytes: int
+    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("chosen", "promoted", "reason", "evidence")
+    CHOSEN_FIELD_NUMBER: _ClassVar[int]
+    PROMOTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    chosen: str
+    promoted: bool
+    reason: str
+    evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
+    def __init__(self, chosen: _Optional[str] = ..., promoted: _Optional[bool] = ..., reason: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ...) -> None: ...
+
+class Evidence(_message.Message):
+    __slots__ = ("candidate", "scores", "mean_rank", "veto")
+    class ScoresEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    MEAN_RANK_FIELD_NUMBER: _ClassVar[int]
+    VETO_FIELD_NUMBER: _ClassVar[int]
+    candidate: str
+    scores: _containers.ScalarMap[str, float]
+    mean_rank: float
+    veto: str
+    def __init__(self, candidate: _Optional[str] = ..., scores: _Optional[_Mapping[str, float]] = ..., mean_rank: _Optional[float] = ..., veto: _Optional[str] = ...) -> None: ...
+
+class Evaluation(_message.Message):
+    __slots__ = ("accuracy", "macro_f1", "confusion", "classes", "window_count")
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    MACRO_F1_FIELD_NUMBER: _ClassVar[int]
+    CONFUSION_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    accuracy: float
+    macro_f1: float
+    confusion: _containers.RepeatedScalarFieldContainer[int]
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    window_count: int
+    def __init__(self, accuracy: _Optional[float] = ..., macro_f1: _Optional[float] = ..., confusion: _Optional[_Iterable[int]] = ..., classes: _Optional[_Iterable[str]] = ..., window_count: _Optional[int] = ...) -> None: ...
+
+class CreateJobRequest(_message.Message):
+    __slots__ = ("job", "request_id")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    job: Job
+    request_id: str
+    def __init__(self, job: _Optional[_Union[Job, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class GetJobRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ("jobs", "next_page_token")
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class CancelJobRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class WatchJobRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,64 @@
+"""Windows at the border: the one place where arrays from outside are checked."""
+
+import numpy as np
+import numpy.typing as npt
+
+from slipway.errors import Reason, Refused
+from slipway.spec import SensorSpec
+
+Values = npt.NDArray[np.float32]  # (count, time, channels)
+Labels = npt.NDArray[np.int32]  # (count,); UNLABELLED where nobody said
+
+UNLABELLED = -1
+
+
+def record_dtype(sensor: SensorSpec) -> np.dtype[np.void]:
+    """One window and its label as a fixed-size little-endian record, so that a window's index is a byte offset."""
+    return np.dtype([("values", "<f4", sensor.window_shape), ("label", "<i4")])
+
+
+def check_values(values: npt.ArrayLike, sensor: SensorSpec, field: str = "values", first: int = 0) -> Values:
+    """Return ``values`` as float32 (count, time, channels).
+
+    Args:
+        first: index of the first window within its upload, for the error's words.
+
+    Raises:
+        Refused: WINDOW_SHAPE_MISMATCH or SAMPLE_NOT_FINITE, naming the window.
+    """
+    array = np.asarray(values, np.float32)
+    if array.ndim != 3 or array.shape[1:] != sensor.window_shape:
+        found = array.shape[1:] if array.ndim == 3 else array.shape
+        raise Refused(Reason.WINDOW_SHAPE_MISMATCH, field=field, found=found, expected=sensor.window_shape)
+    finite = np.isfinite(array)
+    if not finite.all():
+        window, sample, channel = (int(i) for i in np.argwhere(~finite)[0])
+        raise Refused(
+            Reason.SAMPLE_NOT_FINITE,
+            field=field,
+            window=first + window,
+            sample=sample,
+            channel=sensor.channels[channel].name,
+            found=float(array[window, sample, channel]),
+        )
+    return array
+
+
+def check_labels(labels: npt.ArrayLike, class_count: int, field: str = "labels", first: int = 0) -> Labels:
+    """Return ``labels`` as int32 (count,), each a class index or ``UNLABELLED``.
+
+    Raises:
+        Refused: LABEL_OUTSIDE_CLASSES, naming the window.
+    """
+    array = np.asarray(labels)
+    outside = (array < UNLABELLED) | (array >= class_count)
+    if outside.any():
+        window = int(np.argmax(outside))
+        raise Refused(
+            Reason.LABEL_OUTSIDE_CLASSES,
+            field=field,
+            window=first + window,
+            found=array[window],
+            last=class_count - 1,
+        )
+    return array.astype(np.int32)
