@@ -1,7 +1,7 @@
 """Run benchmarks, each in a process of its own: ``python -m benchmarks [NAME ...]``.
 
-A benchmark is a file here with ``run() -> list[dict]``; a record is ``name value unit reference ratio``, where ``ratio`` is
-the value over the reference measured in the same run, or over the aim where nothing can be measured beside it.
+A benchmark is a file here with ``run() -> list[dict]``; a record is ``name value unit reference ratio``: ``ratio`` is
+the value over the reference of the same run, or over the aim where nothing can be measured beside it.
 """
 
 import importlib

@@ -80,9 +80,7 @@ class Flatten:
     """(time, C) → (time * C,), time first."""
 
 
-Layer = (
-    Normalize | ChannelsAsTime | Conv | Dense | BatchNorm | Relu | Dropout | MaxPool | GlobalAveragePool | Flatten
-)
+Layer = Normalize | ChannelsAsTime | Conv | Dense | BatchNorm | Relu | Dropout | MaxPool | GlobalAveragePool | Flatten
 Layers = tuple[Layer, ...]
 
 KINDS: dict[str, type[Layer]] = {
@@ -123,7 +121,7 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
             return (channels,)
         case Flatten(), (time, channels):
             return (time * channels,)
-        case (Normalize() | BatchNorm() | Relu() | Dropout()), _:
+        case ((Normalize() | BatchNorm() | Relu() | Dropout()), _):
             return shape
     raise ValueError(f"{layer} does not take an input of shape {shape}")
 

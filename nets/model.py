@@ -52,7 +52,9 @@ class Model:
         """The model as one safetensors file, the description as a JSON tensor beside the arrays."""
         description = {"task": self.task.to_json(), "layers": records.to_json(self.layers)}
         text = json.dumps(description, sort_keys=True).encode()
-        return save({_HEADER: np.frombuffer(text, np.uint8), **{k: np.ascontiguousarray(v) for k, v in self.arrays.items()}})
+        return save(
+            {_HEADER: np.frombuffer(text, np.uint8), **{k: np.ascontiguousarray(v) for k, v in self.arrays.items()}}
+        )
 
     @staticmethod
     def from_bytes(data: bytes) -> "Model":

@@ -22,12 +22,55 @@ class Reason(StrEnum):
     SAMPLE_NOT_FINITE = "SAMPLE_NOT_FINITE"
     LABEL_OUTSIDE_CLASSES = "LABEL_OUTSIDE_CLASSES"
     LABELS_MISSING = "LABELS_MISSING"
+    SOURCE_MISSING = "SOURCE_MISSING"
+    TRAINING_DIVERGED = "TRAINING_DIVERGED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     BUNDLE_MALFORMED = "BUNDLE_MALFORMED"
     BUNDLE_FILE_MISSING = "BUNDLE_FILE_MISSING"
     BUNDLE_FILE_UNEXPECTED = "BUNDLE_FILE_UNEXPECTED"
     BUNDLE_HASH_MISMATCH = "BUNDLE_HASH_MISMATCH"
     SELF_TEST_FAILED = "SELF_TEST_FAILED"
+    EXPORT_DIFFERS = "EXPORT_DIFFERS"
+    EXPORT_UNSUPPORTED = "EXPORT_UNSUPPORTED"
+    ACCUMULATOR_OVERFLOW = "ACCUMULATOR_OVERFLOW"
+    DATASET_NOT_FOUND = "DATASET_NOT_FOUND"
+    UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
+    JOB_NOT_FOUND = "JOB_NOT_FOUND"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    VERSION_NOT_FOUND = "VERSION_NOT_FOUND"
+    CHANNEL_NOT_FOUND = "CHANNEL_NOT_FOUND"
+    ARTIFACT_NOT_FOUND = "ARTIFACT_NOT_FOUND"
+    TARGET_NOT_FOUND = "TARGET_NOT_FOUND"
+    DATASET_EXISTS = "DATASET_EXISTS"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    ETAG_MISMATCH = "ETAG_MISMATCH"
+    PAGE_TOKEN_INVALID = "PAGE_TOKEN_INVALID"
+    SENSOR_MISMATCH = "SENSOR_MISMATCH"
+    TASK_MISMATCH = "TASK_MISMATCH"
+    DATASET_EMPTY = "DATASET_EMPTY"
+    UPLOAD_OFFSET_MISMATCH = "UPLOAD_OFFSET_MISMATCH"
+    UPLOAD_INCOMPLETE = "UPLOAD_INCOMPLETE"
+    UPLOAD_TAKEN_OVER = "UPLOAD_TAKEN_OVER"
+    UPLOADS_EXHAUSTED = "UPLOADS_EXHAUSTED"
+    STORAGE_FULL = "STORAGE_FULL"
+    STORED_FILE_DAMAGED = "STORED_FILE_DAMAGED"
+    ARTIFACT_IMMUTABLE = "ARTIFACT_IMMUTABLE"
+    VERSION_NOT_INSTALLABLE = "VERSION_NOT_INSTALLABLE"
+    READ_OUTSIDE_FILE = "READ_OUTSIDE_FILE"
+    WORKER_LOST = "WORKER_LOST"
+    SERVER_STOPPING = "SERVER_STOPPING"
+    DATA_FOLDER_BUSY = "DATA_FOLDER_BUSY"
+    DATA_FOLDER_NEWER = "DATA_FOLDER_NEWER"
+    ADDRESS_UNUSABLE = "ADDRESS_UNUSABLE"
+    INTERNAL = "INTERNAL"
+    DOWNLOAD_INVALID = "DOWNLOAD_INVALID"
+    SERIAL_BACKWARDS = "SERIAL_BACKWARDS"
+    VERSION_REFUSED_BEFORE = "VERSION_REFUSED_BEFORE"
+    BUNDLE_UNUSABLE = "BUNDLE_UNUSABLE"
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    EDGE_FOLDER_BUSY = "EDGE_FOLDER_BUSY"
+    EDGE_STATE_DAMAGED = "EDGE_STATE_DAMAGED"
+    NOTHING_INSTALLED = "NOTHING_INSTALLED"
 
 
 @dataclass(frozen=True)
@@ -70,6 +113,16 @@ CATALOGUE: dict[Reason, Row] = {
         "{field}: {found} windows of {name} carry a label, {expected} are needed.",
         "Upload labels, or choose a method that needs none.",
     ),
+    Reason.SOURCE_MISSING: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {name} compares with windows of the source, and none were given.",
+        "Name a source dataset, or choose an objective that needs no source.",
+    ),
+    Reason.TRAINING_DIVERGED: Row(
+        "FAILED_PRECONDITION",
+        "{field}: numbers stopped being finite in epoch {epoch} (loss {found}).",
+        "Lower the learning rate, or check that the windows are in the sensor's units.",
+    ),
     Reason.LIMIT_EXCEEDED: Row(
         "INVALID_ARGUMENT", "{field}: {found} is over the limit of {limit}.", "Send less, or send it in parts."
     ),
@@ -91,6 +144,181 @@ CATALOGUE: dict[Reason, Row] = {
         "FAILED_PRECONDITION",
         "{field}: the self-test differs by {found} where {limit} is allowed.",
         "Keep the current model and report this device's processor and ONNX Runtime version.",
+    ),
+    Reason.EXPORT_DIFFERS: Row(
+        "FAILED_PRECONDITION",
+        "{field}: over {samples} windows the {precision} graph {problem}: {found} where {limit} is allowed.",
+        "Calibrate on windows of the place the model will serve, or export in float.",
+    ),
+    Reason.EXPORT_UNSUPPORTED: Row(
+        "INVALID_ARGUMENT", "{field}: {problem}.", "Describe the net with layers that can be exported."
+    ),
+    Reason.ACCUMULATOR_OVERFLOW: Row(
+        "INVALID_ARGUMENT",
+        "{field}: a sum can reach {found}, 32 bits hold {limit}.",
+        "Narrow the layer or pool before it, or export in float.",
+    ),
+    Reason.DATASET_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no dataset {name}.", "List the datasets, or create it first."
+    ),
+    Reason.UPLOAD_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no upload {name}.", "Start the upload again from its first window."
+    ),
+    Reason.JOB_NOT_FOUND: Row("NOT_FOUND", "{field}: there is no job {name}.", "List the jobs."),
+    Reason.MODEL_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no model {name}.", "List the models, or create it with a pretrain job."
+    ),
+    Reason.VERSION_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no version {name}.", "List the versions of the model."
+    ),
+    Reason.CHANNEL_NOT_FOUND: Row(
+        "NOT_FOUND",
+        "{field}: there is no channel {name}.",
+        "List the channels of the model, or set allow_missing to create it.",
+    ),
+    Reason.ARTIFACT_NOT_FOUND: Row(
+        "NOT_FOUND",
+        "{field}: there is no artifact {name}.",
+        "Look at the artifacts of the version; an export job adds the ones that devices run.",
+    ),
+    Reason.TARGET_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no target {name}.", "Ask GetMetadata what the channel points at now."
+    ),
+    Reason.DATASET_EXISTS: Row(
+        "ALREADY_EXISTS", "{field}: the dataset {name} exists already.", "Use it, or choose another id."
+    ),
+    Reason.REQUEST_ID_REUSED: Row(
+        "ALREADY_EXISTS",
+        "{field}: {found} was used for another request before.",
+        "Choose a new UUID for each new request; send the same one only to repeat the same request.",
+    ),
+    Reason.ETAG_MISMATCH: Row(
+        "ABORTED",
+        "{field}: {found} was sent, the channel {name} is at {expected}.",
+        "Read the channel again and decide anew.",
+    ),
+    Reason.PAGE_TOKEN_INVALID: Row(
+        "INVALID_ARGUMENT",
+        "{field}: {found} is not a token that this list gave out.",
+        "Send the next_page_token of the page before, with the same arguments, or none to begin again.",
+    ),
+    Reason.SENSOR_MISMATCH: Row(
+        "INVALID_ARGUMENT",
+        "{field}: channel {index} is {found}, the dataset has {expected}.",
+        "Send the channels in the order and the units of the dataset, or create a dataset for this sensor.",
+    ),
+    Reason.TASK_MISMATCH: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the model {name} answers another task: its {part} differs.",
+        "Choose another model_id, or learn the same task.",
+    ),
+    Reason.DATASET_EMPTY: Row(
+        "FAILED_PRECONDITION", "{field}: the dataset {name} holds no windows.", "Upload windows to it first."
+    ),
+    Reason.UPLOAD_OFFSET_MISMATCH: Row(
+        "ABORTED",
+        "{field}: window {found} was sent, the upload stands at window {expected}.",
+        "Go on at window {expected}.",
+    ),
+    Reason.UPLOAD_INCOMPLETE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the stream ended after {found} of {expected} windows.",
+        "Open another stream with the same upload_id and go on at window {found}.",
+    ),
+    Reason.UPLOAD_TAKEN_OVER: Row(
+        "ABORTED",
+        "{field}: another stream goes on with the upload {name}.",
+        "Let one stream at a time send an upload.",
+    ),
+    Reason.UPLOADS_EXHAUSTED: Row(
+        "RESOURCE_EXHAUSTED",
+        "{field}: {limit} uploads are open already.",
+        "Complete one of them, or try again later.",
+    ),
+    Reason.STORAGE_FULL: Row(
+        "RESOURCE_EXHAUSTED",
+        "{field}: the upload needs {found} bytes, the server's disk has {limit} left.",
+        "Free some space on the server, or send less.",
+    ),
+    Reason.STORED_FILE_DAMAGED: Row(
+        "DATA_LOSS",
+        "{field}: the stored file {expected} reads as {found}.",
+        "Restore it from a backup of the server's data folder, or make it again.",
+    ),
+    Reason.ARTIFACT_IMMUTABLE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {name} exists with other content.",
+        "Versions never change: make a new version and export that one.",
+    ),
+    Reason.VERSION_NOT_INSTALLABLE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the version {name} has no bundle for devices.",
+        "Run an export job for {name} first.",
+    ),
+    Reason.READ_OUTSIDE_FILE: Row(
+        "OUT_OF_RANGE", "{field}: byte {found} lies past the end at {limit}.", "Begin at {limit} or before."
+    ),
+    Reason.WORKER_LOST: Row(
+        "INTERNAL",
+        "{field}: {found} workers died while they ran the job.",
+        "Look at the server's log; give the server more memory or the job less data, and create the job again.",
+    ),
+    Reason.SERVER_STOPPING: Row("UNAVAILABLE", "{field}: the server is stopping.", "Try again in a moment."),
+    Reason.DATA_FOLDER_BUSY: Row(
+        "FAILED_PRECONDITION",
+        "{field}: another server uses the folder {name}.",
+        "Stop it, or choose another folder.",
+    ),
+    Reason.DATA_FOLDER_NEWER: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the catalogue was written by a server that this one does not know (revision {found}).",
+        "Run the newer server, or choose another folder.",
+    ),
+    Reason.ADDRESS_UNUSABLE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the server cannot listen on {found}.",
+        "Choose a free port (0 lets the system choose) and an address of this machine.",
+    ),
+    Reason.INTERNAL: Row(
+        "INTERNAL",
+        "{field}: something went wrong on the server (error {error_id}).",
+        "Look for {error_id} in the server's log and report what it says.",
+    ),
+    Reason.DOWNLOAD_INVALID: Row(
+        "DATA_LOSS", "{field}: {problem}.", "Try again; if this repeats, the server or a proxy damages its answers."
+    ),
+    Reason.SERIAL_BACKWARDS: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the server offers move {found} of the channel, this device has seen move {expected}.",
+        "Move the channel on from the server; one restored from an old copy has to pass move {expected} first.",
+    ),
+    Reason.VERSION_REFUSED_BEFORE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {name} was refused by this device before: {problem}",
+        "Publish another version; these bytes are not tried again.",
+    ),
+    Reason.BUNDLE_UNUSABLE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the model of {name} cannot be loaded: {problem}.",
+        "Keep the current model; export the version again, or update the device's slipway package.",
+    ),
+    Reason.VERSION_MISMATCH: Row(
+        "DATA_LOSS",
+        "{field}: the bundle says it is {found}, {expected} was offered.",
+        "Keep the current model; the server mixes up its files.",
+    ),
+    Reason.EDGE_FOLDER_BUSY: Row(
+        "ABORTED", "{field}: another agent works in {found}.", "Stop it first, or name another folder with --folder."
+    ),
+    Reason.EDGE_STATE_DAMAGED: Row(
+        "DATA_LOSS",
+        "{field}: {found} cannot be read: {problem}.",
+        "Run the agent once with its server in reach; it sets the file aside and installs afresh.",
+    ),
+    Reason.NOTHING_INSTALLED: Row(
+        "FAILED_PRECONDITION",
+        "{field}: no version is installed in {found}.",
+        "Run `slipway edge install-once` with the server in reach first.",
     ),
 }
 

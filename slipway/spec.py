@@ -3,7 +3,6 @@
 Both values are immutable, print, compare and survive JSON. Units are UCUM codes (https://ucum.org).
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -79,7 +78,7 @@ class SensorSpec:
         _need(1 <= count <= CHANNEL_LIMIT, "sensor.channels", f"needs 1 to {CHANNEL_LIMIT} channels", count)
         _need(len({c.name for c in self.channels}) == count, "sensor.channels", "names must differ", count)
         rate = self.rate_hz
-        number = isinstance(rate, int | float) and not isinstance(rate, bool) and math.isfinite(rate)
+        number = isinstance(rate, int | float) and not isinstance(rate, bool)
         _need(number and 0 < rate <= RATE_LIMIT_HZ, "sensor.rate_hz", f"needs over 0 to {RATE_LIMIT_HZ:g}", rate)
         length = self.window_length
         whole = isinstance(length, int) and not isinstance(length, bool)
@@ -133,7 +132,8 @@ class TaskSpec:
             Refused: SPEC_INVALID, with the field.
         """
         fields = _mapping(value, "task", {"name", "sensor", "classes"})
-        return TaskSpec(fields["name"], sensor_from_json(fields["sensor"]), tuple(_list(fields["classes"], "task.classes")))
+        classes = _list(fields["classes"], "task.classes")
+        return TaskSpec(fields["name"], sensor_from_json(fields["sensor"]), tuple(classes))
 
 
 def sensor_to_json(sensor: SensorSpec) -> dict[str, Any]:

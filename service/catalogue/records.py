@@ -1,0 +1,185 @@
+"""Rows of the catalogue as plain values, and the JSON documents in them read back."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from service.domain import (
+    JOB_KINDS,
+    DataReference,
+    Decision,
+    Evaluation,
+    Evidence,
+    JobSpec,
+    JobState,
+    Lineage,
+    Progress,
+)
+from service.statistics import ChannelStatistics
+from slipway.spec import SensorSpec, TaskSpec
+
+
+@dataclass(frozen=True)
+class NewDataset:
+    """A dataset to be created."""
+
+    id: str
+    display_name: str
+    sensor: SensorSpec
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A row of ``datasets``."""
+
+    id: str
+    display_name: str
+    sensor: SensorSpec
+    classes: tuple[str, ...]
+    window_count: int
+    label_counts: tuple[int, ...]
+    statistics: ChannelStatistics | None
+    create_us: int
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A row of ``uploads``. It is complete when it has a ``sha256``."""
+
+    id: str
+    dataset_id: str
+    window_count: int
+    committed_count: int
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ``Refused`` is built from, kept."""
+
+    reason: str
+    field: str
+    details: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What came of a job."""
+
+    version: str = ""
+    decision: Decision | None = None
+    evaluation: Evaluation | None = None
+    stage_seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    peak_memory_bytes: int = 0
+    adapter_size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A row of ``jobs``, as far as it is for others to see."""
+
+    number: int
+    id: str
+    spec: JobSpec
+    state: JobState
+    progress: Progress | None
+    attempt_count: int
+    failure: Failure | None
+    result: JobResult | None
+    create_us: int
+    start_us: int | None
+    end_us: int | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of ``models``."""
+
+    id: str
+    task: TaskSpec
+    latest: int
+    create_us: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A row of ``artifacts``."""
+
+    model_id: str
+    number: int
+    id: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Version:
+    """A row of ``versions`` with its artifacts."""
+
+    model_id: str
+    number: int
+    job_id: str
+    lineage: Lineage
+    parameter_count: int
+    history: tuple[Progress, ...]
+    artifacts: tuple[Artifact, ...]
+    create_us: int
+
+
+@dataclass(frozen=True)
+class Move:
+    """A row of ``moves``."""
+
+    number: int
+    time_us: int
+
+
+@dataclass(frozen=True)
+class ModelChannel:
+    """A row of ``channels`` with every move."""
+
+    model_id: str
+    id: str
+    number: int
+    serial: int
+    moves: tuple[Move, ...]
+
+
+def spec_from(kind: str, document: dict[str, Any]) -> JobSpec:
+    """Read a job's spec."""
+    return JOB_KINDS[kind](**document)
+
+
+def kind_of(spec: JobSpec) -> str:
+    """The key of ``JOB_KINDS`` that ``spec`` belongs to."""
+    return next(kind for kind, each in JOB_KINDS.items() if isinstance(spec, each))
+
+
+def decision_from(document: dict[str, Any] | None) -> Decision | None:
+    """Read a gate's decision."""
+    if document is None:
+        return None
+    return Decision(**{**document, "evidence": tuple(Evidence(**each) for each in document["evidence"])})
+
+
+def lineage_from(document: dict[str, Any]) -> Lineage:
+    """Read a version's lineage."""
+    data = tuple(DataReference(**each) for each in document["data"])
+    return Lineage(**{**document, "data": data, "decision": decision_from(document["decision"])})
+
+
+def evaluation_from(document: dict[str, Any] | None) -> Evaluation | None:
+    """Read an evaluation."""
+    if document is None:
+        return None
+    confusion = tuple(tuple(row) for row in document["confusion"])
+    return Evaluation(**{**document, "confusion": confusion, "classes": tuple(document["classes"])})
+
+
+def result_from(document: dict[str, Any] | None) -> JobResult | None:
+    """Read a job's result."""
+    if document is None:
+        return None
+    decision, evaluation = decision_from(document["decision"]), evaluation_from(document["evaluation"])
+    return JobResult(**{**document, "decision": decision, "evaluation": evaluation})

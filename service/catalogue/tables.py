@@ -1,0 +1,172 @@
+"""The catalogue's tables. Times are microseconds since 1970; documents are JSON."""
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+ID = String(63)
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+class Document(TypeDecorator[Any]):
+    """A JSON value as text: the same bytes in every database, NaN included (losses can be NaN)."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Read."""
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData(naming_convention=NAMING)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("sensor", Document, nullable=False),
+    Column("classes", Document, nullable=False),
+    Column("window_count", BigInteger, nullable=False),
+    Column("label_counts", Document, nullable=False),
+    Column("statistics", Document),
+    Column("create_us", BigInteger, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("dataset_id", ID, ForeignKey("datasets.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("window_count", BigInteger, nullable=False),
+    Column("committed_count", BigInteger, nullable=False),
+    Column("sha256", String(64), index=True),  # of the stored file; set when complete
+    Column("position", Integer),  # order within the dataset; set when complete
+    Column("create_us", BigInteger, nullable=False),
+    Column("update_us", BigInteger, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", ID, nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("spec", Document, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("progress", Document),
+    Column("attempt_count", Integer, nullable=False),  # begun
+    Column("lost_count", Integer, nullable=False),  # ended by the death of their worker
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("worker", Text),
+    Column("lease", String(32)),  # token of the attempt that may write
+    Column("lease_until_us", BigInteger),
+    Column("failure", Document),
+    Column("result", Document),
+    Column("create_us", BigInteger, nullable=False),
+    Column("start_us", BigInteger),
+    Column("end_us", BigInteger),
+    Column("revision", Integer, nullable=False),  # grows with every change that a watcher may see
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("task", Document, nullable=False),
+    Column("latest", Integer, nullable=False),
+    Column("create_us", BigInteger, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("model_id", ID, ForeignKey("models.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("job_id", ID, nullable=False),
+    Column("lineage", Document, nullable=False),
+    Column("parameter_count", BigInteger, nullable=False),
+    Column("history", Document, nullable=False),
+    Column("create_us", BigInteger, nullable=False),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("model_id", ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", ID, primary_key=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    ForeignKeyConstraint(["model_id", "number"], ["versions.model_id", "versions.number"]),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    Column("model_id", ID, primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("number", Integer, nullable=False),  # of the version
+    Column("serial", Integer, nullable=False),  # moves so far
+    ForeignKeyConstraint(["model_id", "number"], ["versions.model_id", "versions.number"]),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("model_id", ID, primary_key=True),
+    Column("channel_id", ID, primary_key=True),
+    Column("serial", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    ForeignKeyConstraint(["model_id", "channel_id"], ["channels.model_id", "channels.id"]),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("device_id", ID, nullable=False),
+    Column("model_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(63), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    ForeignKeyConstraint(["model_id", "number"], ["versions.model_id", "versions.number"]),
+    Index(None, "device_id", "serial"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the method and the request
+    Column("answer", Text, nullable=False),  # id of what the request made
+    Column("time_us", BigInteger, nullable=False, index=True),
+)

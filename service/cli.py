@@ -1,0 +1,122 @@
+"""The command ``slipway-server``: serve, demo, data. Starts without JAX; ``serve`` never loads it.
+
+Exit codes: 0 done · 1 refused or failed · 2 wrong usage · 130 interrupted.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from slipway.errors import Refused
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+FAILED, INTERRUPTED = 1, 130
+
+app = typer.Typer(
+    name="slipway-server",
+    help="Keeps recorded data and models, trains and adapts them, and brings them to devices.",
+    epilog="Example: slipway-server serve --data ./slipway-data",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
+)
+data_app = typer.Typer(
+    help="Public recordings that the studies and the demo use.", no_args_is_help=True, context_settings=SETTINGS
+)
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+
+
+@app.command(epilog="Example: slipway-server serve --data ./slipway-data --listen 0.0.0.0:8471 --workers 2")
+def serve(
+    data: Annotated[
+        Path | None, typer.Option("--data", file_okay=False, help="Folder for all that the server keeps.")
+    ] = None,
+    listen: Annotated[
+        str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where to listen; port 0: any free one.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=0, help="Worker processes for jobs.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the server until it is stopped; it prints its address. Other settings are SLIPWAY_SERVER_… variables."""
+    from service.config import from_environment
+    from service.server import run
+
+    def announce(address: str) -> None:
+        print(json.dumps({"address": address}) if as_json else f"slipway-server listens on {address}", flush=True)
+
+    try:
+        config = from_environment(data_folder=data, address=listen, worker_count=workers)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    run(config, announce)
+
+
+@app.command(epilog="Example: slipway-server demo --out out/demo")
+def demo(
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the report and the summary.")] = Path(
+        "out/demo"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(envvar="SLIPWAY_DATA", file_okay=False, help="Folder of recordings; fetched if not given."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Tell the whole story: pretrain in simulation, adapt to a real robot, check, quantise, deliver, run offline."""
+    from studies.demo import story
+
+    raise typer.Exit(story.run(out, data, seed, as_json))
+
+
+@data_app.command("list", epilog="Example: slipway-server data list")
+def list_data(as_json: Json = False) -> None:
+    """List the recordings that can be fetched."""
+    from studies import fetch
+
+    rows = [{"name": name, "url": source.url, "licence": source.licence} for name, source in fetch.SOURCES.items()]
+    for row in rows if not as_json else ():
+        print(f"{row['name']:<20} {row['licence']:<12} {row['url']}")
+    if as_json:
+        print(json.dumps(rows))
+
+
+@data_app.command("fetch", epilog="Example: slipway-server data fetch wall_following --to data")
+def fetch_data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of `slipway-server data list`.")],
+    to: Annotated[
+        Path, typer.Option("--to", envvar="SLIPWAY_DATA", file_okay=False, help="Folder of recordings.")
+    ] = Path("data"),
+    as_json: Json = False,
+) -> None:
+    """Download a recording from its public source, check its hash, and put it into a folder of its name."""
+    from studies import fetch
+
+    folder = fetch.fetch(name, to)
+    print(json.dumps({"name": name, "folder": str(folder)}) if as_json else f"{name} is in {folder}")
+
+
+def main() -> None:
+    """Run the command line."""
+    signal.signal(signal.SIGINT, _interrupted)
+    try:
+        app()
+    except Refused as refusal:
+        print(f"refused: {refusal.message}\n  → {refusal.remedy}", file=sys.stderr)
+        if "--json" in sys.argv:
+            error = {"reason": refusal.reason, "message": refusal.message, "remedy": refusal.remedy}
+            print(json.dumps({"error": error}))
+        sys.exit(FAILED)
+
+
+def _interrupted(*_: object) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.write(2, b"interrupted\n")  # print may be what was interrupted
+    sys.exit(INTERRUPTED)

@@ -1,0 +1,229 @@
+"""Jobs: what is asked for, and how it went."""
+
+import math
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+
+from service import names
+from service.catalogue.records import Failure, Job, JobResult
+from service.convert.common import SEED_LIMIT, text, timestamp, whole
+from service.domain import AdaptSpec, Decision, EvaluateSpec, Evaluation, ExportSpec, JobSpec, PretrainSpec, Progress
+from service.errors import to_status
+from slipway.errors import Reason, Refused
+from slipway.spec import check_name
+from slipway.v1 import jobs_pb2
+
+EPOCH_LIMIT = 100_000
+SIMULATED_WINDOW_LIMIT = 100_000_000
+OBJECTIVE_LIMIT = 16
+PRIOR_LIMIT_BYTES = 64 << 10
+
+_FORMS = {
+    jobs_pb2.EvaluateSpec.FORM_UNSPECIFIED: "learned",
+    jobs_pb2.EvaluateSpec.LEARNED: "learned",
+    jobs_pb2.EvaluateSpec.FLOAT_ONNX: "float_onnx",
+    jobs_pb2.EvaluateSpec.INT8_ONNX: "int8_onnx",
+}
+_FORM_NUMBERS = {word: number for number, word in _FORMS.items()}
+
+
+def spec_from(job: jobs_pb2.Job) -> JobSpec:
+    """What a job shall do. That the names in it exist is for the catalogue to say.
+
+    Raises:
+        Refused: with the field that is missing or wrong.
+    """
+    match job.WhichOneof("spec"):
+        case "pretrain":
+            return _pretrain_from(job.pretrain)
+        case "adapt":
+            return _adapt_from(job.adapt)
+        case "export":
+            version = _version(job.export.version, "job.export.version")
+            return ExportSpec(version, _dataset(job.export.calibration, "job.export.calibration"))
+        case "evaluate":
+            return _evaluate_from(job.evaluate)
+        case _:
+            raise Refused(Reason.FIELD_REQUIRED, field="job.spec")
+
+
+def job_to(job: Job) -> jobs_pb2.Job:
+    """Write a job."""
+    message = jobs_pb2.Job(
+        name=f"jobs/{job.id}",
+        state=job.state.value,
+        attempt_count=job.attempt_count,
+        create_time=timestamp(job.create_us),
+        **_spec_to(job.spec),
+    )
+    if job.progress is not None:
+        message.progress.CopyFrom(progress_to(job.progress))
+    if job.failure is not None:
+        message.error.CopyFrom(to_status(refusal(job.failure)))
+    if job.result is not None:
+        message.result.CopyFrom(_result_to(job.result))
+    if job.start_us is not None:
+        message.start_time.CopyFrom(timestamp(job.start_us))
+    if job.end_us is not None:
+        message.end_time.CopyFrom(timestamp(job.end_us))
+    return message
+
+
+def progress_to(progress: Progress) -> jobs_pb2.Progress:
+    """Write a point of progress."""
+    return jobs_pb2.Progress(**vars(progress))
+
+
+def decision_to(decision: Decision) -> jobs_pb2.Decision:
+    """Write the gate's decision."""
+    rows = [jobs_pb2.Evidence(**vars(each)) for each in decision.evidence]
+    return jobs_pb2.Decision(chosen=decision.chosen, promoted=decision.promoted, reason=decision.reason, evidence=rows)
+
+
+def refusal(failure: Failure) -> Refused:
+    """The refusal that a failed job keeps."""
+    return Refused(Reason(failure.reason), field=failure.field, **failure.details)
+
+
+def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
+    source: dict[str, Any] = {}
+    match spec.WhichOneof("source"):
+        case "world":
+            source["world"] = text(spec.world.world, "job.pretrain.world.world", required=True)
+            count = whole(spec.world.window_count, "job.pretrain.world.window_count", SIMULATED_WINDOW_LIMIT)
+            source |= {"window_count": count, "prior": _prior_from(spec.world.prior)}
+        case "dataset":
+            source["dataset"] = _dataset(spec.dataset, "job.pretrain.dataset")
+        case _:
+            raise Refused(Reason.FIELD_REQUIRED, field="job.pretrain.source")
+    return PretrainSpec(
+        model_id=check_name(spec.model_id, "job.pretrain.model_id"),
+        architecture=text(spec.architecture, "job.pretrain.architecture"),
+        epoch_count=whole(spec.epoch_count, "job.pretrain.epoch_count", EPOCH_LIMIT),
+        seed=whole(spec.seed, "job.pretrain.seed", SEED_LIMIT),
+        **source,
+    )
+
+
+def _prior_from(prior: Struct) -> dict[str, Any]:
+    field = "job.pretrain.world.prior"
+    if prior.ByteSize() > PRIOR_LIMIT_BYTES:
+        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=f"{prior.ByteSize()} bytes", limit=PRIOR_LIMIT_BYTES)
+    try:
+        return dict(json_format.MessageToDict(prior))
+    except (ValueError, json_format.Error) as error:
+        words = {"problem": "needs a JSON object of finite numbers", "found": error, "remedy": "Send the prior's JSON."}
+        raise Refused(Reason.FIELD_INVALID, field=field, **words) from None
+
+
+def _adapt_from(spec: jobs_pb2.AdaptSpec) -> AdaptSpec:
+    if spec.gate_policy not in jobs_pb2.AdaptSpec.GatePolicy.values():
+        raise _unknown("job.adapt.gate_policy", spec.gate_policy, jobs_pb2.AdaptSpec.GatePolicy.keys())
+    return AdaptSpec(
+        base=_version(spec.base, "job.adapt.base"),
+        target=_dataset(spec.target, "job.adapt.target"),
+        scope=text(spec.scope, "job.adapt.scope"),
+        objectives=_objectives_from(spec),
+        enforce_gate=spec.gate_policy != jobs_pb2.AdaptSpec.REPORT_ONLY,
+        source=_dataset(spec.source, "job.adapt.source") if spec.source else "",
+        seed=whole(spec.seed, "job.adapt.seed", SEED_LIMIT),
+    )
+
+
+def _objectives_from(spec: jobs_pb2.AdaptSpec) -> dict[str, float]:
+    field = "job.adapt.objectives"
+    if len(spec.objectives) > OBJECTIVE_LIMIT:
+        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=len(spec.objectives), limit=OBJECTIVE_LIMIT)
+    weights: dict[str, float] = {}
+    for each in spec.objectives:
+        name = text(each.objective, f"{field}.objective", required=True)
+        if name in weights or not (math.isfinite(each.weight) and each.weight >= 0):
+            words = {
+                "problem": "needs each objective once, with a weight of 0 or more",
+                "found": f"{name} {each.weight}",
+            }
+            raise Refused(Reason.FIELD_INVALID, field=field, **words, remedy="Merge or correct the weights.")
+        weights[name] = each.weight or 1.0
+    return weights
+
+
+def _evaluate_from(spec: jobs_pb2.EvaluateSpec) -> EvaluateSpec:
+    version = _version(spec.version, "job.evaluate.version")
+    dataset = _dataset(spec.dataset, "job.evaluate.dataset")
+    if spec.form not in _FORMS:
+        raise _unknown("job.evaluate.form", spec.form, jobs_pb2.EvaluateSpec.Form.keys())
+    return EvaluateSpec(version, dataset, _FORMS[spec.form])
+
+
+def _spec_to(spec: JobSpec) -> dict[str, Any]:
+    match spec:
+        case PretrainSpec():
+            common: dict[str, Any] = {
+                "architecture": spec.architecture,
+                "epoch_count": spec.epoch_count,
+                "seed": spec.seed,
+            }
+            source: dict[str, Any] = {"dataset": spec.dataset} if spec.dataset else {"world": _world_to(spec)}
+            return {"pretrain": jobs_pb2.PretrainSpec(model_id=spec.model_id, **source, **common)}
+        case AdaptSpec():
+            return {"adapt": _adapt_to(spec)}
+        case ExportSpec():
+            return {"export": jobs_pb2.ExportSpec(version=spec.version, calibration=spec.calibration)}
+        case EvaluateSpec():
+            form = _FORM_NUMBERS[spec.form]
+            return {"evaluate": jobs_pb2.EvaluateSpec(version=spec.version, dataset=spec.dataset, form=form)}
+
+
+def _world_to(spec: PretrainSpec) -> jobs_pb2.WorldSource:
+    world = jobs_pb2.WorldSource(world=spec.world, window_count=spec.window_count)
+    if spec.prior:
+        world.prior.update(spec.prior)
+    return world
+
+
+def _adapt_to(spec: AdaptSpec) -> jobs_pb2.AdaptSpec:
+    policy = jobs_pb2.AdaptSpec.ENFORCE if spec.enforce_gate else jobs_pb2.AdaptSpec.REPORT_ONLY
+    objectives = [jobs_pb2.WeightedObjective(objective=name, weight=w) for name, w in spec.objectives.items()]
+    return jobs_pb2.AdaptSpec(
+        base=spec.base,
+        target=spec.target,
+        scope=spec.scope,
+        objectives=objectives,
+        gate_policy=policy,
+        source=spec.source,
+        seed=spec.seed,
+    )
+
+
+def _result_to(result: JobResult) -> jobs_pb2.JobResult:
+    message = jobs_pb2.JobResult(
+        version=result.version,
+        stage_seconds=result.stage_seconds,
+        peak_memory_bytes=result.peak_memory_bytes,
+        adapter_size_bytes=result.adapter_size_bytes,
+    )
+    if result.decision is not None:
+        message.decision.CopyFrom(decision_to(result.decision))
+    if result.evaluation is not None:
+        message.evaluation.CopyFrom(_evaluation_to(result.evaluation))
+    return message
+
+
+def _evaluation_to(evaluation: Evaluation) -> jobs_pb2.Evaluation:
+    flat = [count for row in evaluation.confusion for count in row]
+    return jobs_pb2.Evaluation(**{**vars(evaluation), "confusion": flat})
+
+
+def _version(name: str, field: str) -> str:
+    return names.version_name(*names.version_key(name, field))
+
+
+def _dataset(name: str, field: str) -> str:
+    return "datasets/" + names.dataset_id(name, field)
+
+
+def _unknown(field: str, number: int, known: list[str]) -> Refused:
+    words = {"problem": f"needs one of {', '.join(known)}", "found": number, "remedy": "Send one of these."}
+    return Refused(Reason.FIELD_INVALID, field=field, **words)

@@ -1,0 +1,91 @@
+"""What a pipeline may touch: its folder, the data and files it names, and the way to say how far it is."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
+
+from service import parts
+from service.blobs import Blobs
+from service.catalogue import datasets, models
+from service.catalogue.engine import Catalogue
+from service.catalogue.records import Dataset
+from service.domain import Progress
+from service.names import dataset_id, version_key
+from slipway.spec import SensorSpec
+
+
+class Cancelled(Exception):
+    """Raised by a pipeline that stops because ``Context.should_stop`` said so."""
+
+
+@dataclass(frozen=True)
+class StoredWindows:
+    """A dataset as a pipeline sees it."""
+
+    name: str
+    sensor: SensorSpec
+    classes: tuple[str, ...]
+    values: npt.NDArray[np.float32]  # (count, time, channels); may be mapped from a file
+    labels: npt.NDArray[np.int32]  # (count,); -1 where nobody said
+    sha256: str  # over the SHA-256 (hex) of the stored files, in order
+    statistics: tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None  # count, mean, squared deviations
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything a pipeline may touch."""
+
+    folder: Path  # the job's own; survives attempts
+    report: Callable[[Progress], None]  # cheap: call it as often as you like
+    should_stop: Callable[[], bool]  # somebody cancelled the job, or it is another worker's by now
+    dataset: Callable[[str], StoredWindows]  # by resource name
+    artifact: Callable[[str, str], bytes]  # by version name and artifact id
+
+
+def load_windows(catalogue: Catalogue, blobs: Blobs, name: str) -> StoredWindows:
+    """The windows of the dataset ``name``, checked against their hashes.
+
+    Raises:
+        Refused: DATASET_NOT_FOUND or STORED_FILE_DAMAGED.
+    """
+    dataset, files = catalogue.read(_with_files, dataset_id(name, "dataset"))
+    records = [parts.read(blobs.path(sha256)) for sha256 in files]
+    return StoredWindows(
+        name=name,
+        sensor=dataset.sensor,
+        classes=dataset.classes,
+        values=_joined(records, "values", np.zeros((0, *dataset.sensor.window_shape), np.float32)),
+        labels=np.ascontiguousarray(_joined(records, "label", np.zeros(0, np.int32))),
+        sha256=hashlib.sha256("".join(files).encode()).hexdigest(),
+        statistics=_statistics(dataset),
+    )
+
+
+def load_artifact(catalogue: Catalogue, blobs: Blobs, version: str, artifact_id: str) -> bytes:
+    """A file of a version, checked against its hash.
+
+    Raises:
+        Refused: MODEL_NOT_FOUND, VERSION_NOT_FOUND, ARTIFACT_NOT_FOUND or STORED_FILE_DAMAGED.
+    """
+    key = version_key(version, "version")
+    return blobs.get(catalogue.read(models.artifact, *key, artifact_id, "artifact").sha256)
+
+
+def _with_files(connection: Connection, name: str) -> tuple[Dataset, list[str]]:
+    return datasets.get(connection, name, "dataset"), datasets.stored_files(connection, name)
+
+
+def _joined(records: list[npt.NDArray[np.void]], field: str, empty: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    columns = [each[field] for each in records]
+    return columns[0] if len(columns) == 1 else np.concatenate([empty, *columns])
+
+
+def _statistics(dataset: Dataset) -> tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    found = dataset.statistics
+    return None if found is None else (found.count, np.array(found.mean), np.array(found.sum_squared_deviation))

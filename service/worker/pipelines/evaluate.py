@@ -1,0 +1,66 @@
+"""Measure a version on labelled windows."""
+
+import numpy as np
+
+from export.proof import run
+from nets.inference import logits
+from nets.model import Model
+from service.domain import EvaluateSpec, Evaluation, Outcome
+from service.worker.context import Context
+from service.worker.pipelines.stages import Stages
+from slipway.errors import Reason, Refused
+from slipway.windows import UNLABELLED, Labels, check_values
+
+
+def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
+    """Count right and wrong answers of one form of a version.
+
+    Raises:
+        Refused: no labelled window, windows that do not fit, or a form that was not exported yet.
+        Cancelled: the job was asked to stop.
+    """
+    stages = Stages(context)
+    with stages.stage("reading"):
+        model = Model.from_bytes(context.artifact(spec.version, "model"))
+        stored = context.dataset(spec.dataset)
+        said = np.asarray(stored.labels) != UNLABELLED
+        if not said.any():
+            raise Refused(Reason.LABELS_MISSING, field="evaluate.dataset", found=0, name=stored.name, expected="1")
+        values = check_values(np.asarray(stored.values)[said], model.task.sensor, "evaluate.dataset")
+        labels = np.asarray(stored.labels)[said]
+        _check_classes(stored.classes, model.task.classes)
+    with stages.stage("answering"):
+        if spec.form == "learned":
+            answers = logits(model, values)
+        else:
+            answers = run(context.artifact(spec.version, spec.form), values)
+    return Outcome(evaluation=measure(answers.argmax(1), labels, model.task.classes), stage_seconds=stages.seconds)
+
+
+def measure(answers: np.ndarray, labels: Labels, classes: tuple[str, ...]) -> Evaluation:
+    """Accuracy, macro-F1 over the classes that occur in labels or answers, and the confusion matrix.
+
+    Args:
+        answers: (count,) class indices.
+        labels: (count,) class indices.
+        classes: their names.
+    """
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (labels, answers), 1)
+    right = np.diag(confusion)
+    either = confusion.sum(0) + confusion.sum(1)
+    f1 = 2 * right[either > 0] / either[either > 0]
+    rows = tuple(tuple(int(count) for count in row) for row in confusion)
+    return Evaluation(float(right.sum() / len(labels)), float(f1.mean()), rows, classes, len(labels))
+
+
+def _check_classes(found: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    if found != expected:
+        remedy = "Label the dataset with the classes of the model's task, in their order."
+        raise Refused(
+            Reason.FIELD_INVALID,
+            field="evaluate.dataset",
+            problem=f"its labels index other classes than the model's {expected}",
+            found=found,
+            remedy=remedy,
+        )
