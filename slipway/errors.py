@@ -23,6 +23,8 @@ class Reason(StrEnum):
     LABEL_OUTSIDE_CLASSES = "LABEL_OUTSIDE_CLASSES"
     LABELS_MISSING = "LABELS_MISSING"
     SOURCE_MISSING = "SOURCE_MISSING"
+    RECORDING_DIFFERS = "RECORDING_DIFFERS"
+    DOWNLOAD_FAILED = "DOWNLOAD_FAILED"
     TRAINING_DIVERGED = "TRAINING_DIVERGED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     BUNDLE_MALFORMED = "BUNDLE_MALFORMED"
@@ -117,6 +119,14 @@ CATALOGUE: dict[Reason, Row] = {
         "FAILED_PRECONDITION",
         "{field}: {name} compares with windows of the source, and none were given.",
         "Name a source dataset, or choose an objective that needs no source.",
+    ),
+    Reason.RECORDING_DIFFERS: Row(
+        "DATA_LOSS",
+        "{field}: the recording {name} has SHA-256 {found}, {expected} was published.",
+        "Fetch it again; if this repeats, its source has changed or is damaged.",
+    ),
+    Reason.DOWNLOAD_FAILED: Row(
+        "UNAVAILABLE", "{field}: {name} could not be downloaded: {problem}.", "Try again later, or fetch it by hand."
     ),
     Reason.TRAINING_DIVERGED: Row(
         "FAILED_PRECONDITION",

@@ -113,7 +113,7 @@ def _prior(world: World, spec: PretrainSpec) -> Prior:
     """The world's own prior, with the rows that the job gives in place of its own."""
     if not spec.prior:
         return world.prior
-    return Prior.from_json({**world.prior.to_json(), **spec.prior})
+    return Prior.from_json({**world.prior.to_json(), **spec.prior}, world.prior.parameters)
 
 
 def _recorded(spec: PretrainSpec, context: Context) -> Source:

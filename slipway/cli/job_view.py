@@ -1,0 +1,88 @@
+"""A job in words and tables."""
+
+from typing import TYPE_CHECKING
+
+from slipway.cli import show
+from slipway.names import short
+
+if TYPE_CHECKING:
+    from slipway.client.values import Decision, Evaluation, Job
+
+
+def describe(job: "Job") -> None:
+    result, error = job.result, job.error
+    seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in result.stage_seconds.items()) if result else ""
+    failure = f"{error.message} {error.remedy}".strip() if error else ""
+    pairs = [
+        ("state", show.state_words(job.state)),
+        ("of", subject(job)),
+        ("progress", show.progress_words(job) if not job.ended else ""),
+        ("error", failure),
+        ("version", result.version if result else ""),
+        ("adapter", show.size_words(result.adapter_size_bytes) if result and result.adapter_size_bytes else ""),
+        ("seconds", seconds),
+        ("memory", show.size_words(result.peak_memory_bytes) if result and result.peak_memory_bytes else ""),
+        ("attempts", str(job.attempt_count) if job.attempt_count > 1 else ""),
+        ("created", age(job)),
+    ]
+    show.facts(f"{job.name} · {job.kind}", pairs)
+    if result and result.decision:
+        _describe_decision(result.decision)
+    if result and result.evaluation:
+        _describe_evaluation(result.evaluation)
+
+
+def _describe_decision(decision: "Decision") -> None:
+    out = show.console()
+    out.print()
+    mark = "[green]promoted[/green]" if decision.promoted else "[yellow]base kept[/yellow]"
+    out.print(f"[bold]gate[/bold]  {mark}  {decision.reason}")
+    validators = sorted({name for row in decision.evidence for name in row.scores})
+    rows = (
+        (
+            f"[bold]{row.candidate}[/bold]" if row.candidate == decision.chosen else row.candidate,
+            *(f"{row.scores[name]:.4g}" if name in row.scores else "" for name in validators),
+            f"{row.mean_rank:.2f}",
+            row.veto,
+        )
+        for row in decision.evidence
+    )
+    show.table(("candidate", *(f"{name}>" for name in validators), "mean rank>", "veto"), rows, "No evidence.")
+
+
+def _describe_evaluation(evaluation: "Evaluation") -> None:
+    out = show.console()
+    out.print()
+    count = f"{evaluation.window_count:,} windows"
+    out.print(f"[bold]accuracy {evaluation.accuracy:.2%}[/bold]  macro-F1 {evaluation.macro_f1:.2%}  on {count}")
+    rows = (
+        (name, *(f"[green]{cell:,}[/green]" if i == j else f"{cell:,}" for j, cell in enumerate(row)))
+        for i, (name, row) in enumerate(zip(evaluation.classes, evaluation.confusion, strict=True))
+    )
+    show.table(("true ╲ answered", *(f"{name}>" for name in evaluation.classes)), rows, "No windows.")
+
+
+def subject(job: "Job") -> str:
+    spec = job.spec
+    if job.kind == "pretrain":
+        world = spec.get("world")
+        return f"{spec['model_id']} from {world['world'] if world else short(spec['dataset'])}"
+    if job.kind == "adapt":
+        return f"{short(spec['base'])} to {short(spec['target'])}"
+    if job.kind == "evaluate":
+        return f"{short(spec['version'])} on {short(spec['dataset'])}, {spec['form'].lower()}"
+    return short(str(spec.get("version", "")))
+
+
+def outcome(job: "Job") -> str:
+    if job.error:
+        return job.error.reason or job.error.message[:40]
+    if job.result and job.result.evaluation:
+        return f"accuracy {job.result.evaluation.accuracy:.2%}"
+    if job.result and job.result.decision and not job.result.decision.promoted:
+        return "base kept"
+    return short(job.result.version) if job.result else ""
+
+
+def age(job: "Job") -> str:
+    return show.age_words(job.create_time)

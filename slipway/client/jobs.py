@@ -1,0 +1,143 @@
+"""The client's calls about long work."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from google.protobuf.struct_pb2 import Struct
+
+from slipway.client.convert import to_value
+from slipway.client.pages import every
+from slipway.client.values import Job
+from slipway.names import dataset_name, job_name, last_part, version_name
+from slipway.transport import PATIENCE_S, ServerUnreachable, ask, patiently, read_stream
+from slipway.v1 import jobs_pb2, jobs_pb2_grpc
+
+
+class Jobs:
+    """Calls of ``slipway.v1.Jobs``. Every method raises ``ServerRefused`` or ``ServerUnreachable``."""
+
+    def __init__(self, channel: object, address: str) -> None:
+        self._stub = jobs_pb2_grpc.JobsStub(channel)
+        self._address = address
+
+    def pretrain(
+        self,
+        model: str,
+        *,
+        world: str = "",
+        window_count: int = 0,
+        prior: Mapping[str, Any] | None = None,
+        dataset: str = "",
+        architecture: str = "",
+        epoch_count: int = 0,
+        seed: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Learn a base for ``model`` from a ``world`` or from a labelled ``dataset``; 0 and "" mean the default."""
+        spec = jobs_pb2.PretrainSpec(
+            model_id=last_part(model), architecture=architecture, epoch_count=epoch_count, seed=seed
+        )
+        if world:
+            spec.world.CopyFrom(jobs_pb2.WorldSource(world=world, window_count=window_count, prior=_struct(prior)))
+        if dataset:
+            spec.dataset = dataset_name(dataset)
+        return self._create(jobs_pb2.Job(pretrain=spec), request_id)
+
+    def adapt(
+        self,
+        base: str,
+        target: str,
+        *,
+        scope: str = "",
+        objectives: Mapping[str, float] | None = None,
+        enforce_gate: bool = True,
+        source: str = "",
+        seed: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Fit version ``base`` to dataset ``target``. Empty scope and objectives leave the choice to the service.
+
+        Args:
+            objectives: weight by name.
+            enforce_gate: False makes the asked-for candidate a version whatever the gate says.
+            source: labelled dataset for objectives that compare with the source.
+        """
+        policies = jobs_pb2.AdaptSpec.GatePolicy
+        spec = jobs_pb2.AdaptSpec(
+            base=version_name(base),
+            target=dataset_name(target),
+            scope=scope,
+            objectives=[jobs_pb2.WeightedObjective(objective=o, weight=w) for o, w in (objectives or {}).items()],
+            gate_policy=policies.ENFORCE if enforce_gate else policies.REPORT_ONLY,
+            source=dataset_name(source) if source else "",
+            seed=seed,
+        )
+        return self._create(jobs_pb2.Job(adapt=spec), request_id)
+
+    def export(self, version: str, calibration: str, *, request_id: str | None = None) -> Job:
+        """Make the files that devices run; ``calibration`` is a dataset of real windows."""
+        spec = jobs_pb2.ExportSpec(version=version_name(version), calibration=dataset_name(calibration))
+        return self._create(jobs_pb2.Job(export=spec), request_id)
+
+    def evaluate(self, version: str, dataset: str, *, form: str = "learned", request_id: str | None = None) -> Job:
+        """Measure a version on a labelled dataset; ``form`` is "learned", "float_onnx" or "int8_onnx"."""
+        spec = jobs_pb2.EvaluateSpec(
+            version=version_name(version),
+            dataset=dataset_name(dataset),
+            form=form.upper(),
+        )
+        return self._create(jobs_pb2.Job(evaluate=spec), request_id)
+
+    def get(self, name: str) -> Job:
+        """One job."""
+        job: Job = to_value(ask(self._stub.GetJob, jobs_pb2.GetJobRequest(name=job_name(name)), self._address))
+        return job
+
+    def list(self) -> Iterator[Job]:
+        """All jobs, newest first, fetched page by page."""
+        return every(self._stub.ListJobs, jobs_pb2.ListJobsRequest, "jobs", self._address)
+
+    def cancel(self, name: str) -> Job:
+        """Ask a job to stop at its next step."""
+        job: Job = to_value(ask(self._stub.CancelJob, jobs_pb2.CancelJobRequest(name=job_name(name)), self._address))
+        return job
+
+    def watch(self, name: str, *, patience_s: float = PATIENCE_S) -> Iterator[Job]:
+        """Yield the job now and whenever it changes, up to its last state; a broken line is opened again.
+
+        Raises:
+            ServerUnreachable: the server stayed away for ``patience_s``.
+        """
+        request = jobs_pb2.WatchJobRequest(name=job_name(name))
+        job = None
+        while job is None or not job.ended:
+            try:
+                for message in read_stream(self._stub.WatchJob, request, self._address):
+                    job = to_value(message)
+                    yield job
+            except ServerUnreachable:
+                job = patiently(lambda: self.get(name), patience_s)
+                yield job
+
+    def wait(self, name: str, *, progress: Callable[[Job], None] | None = None, patience_s: float = PATIENCE_S) -> Job:
+        """Wait for a job's last state, whatever it is; ``progress`` is called with every change on the way."""
+        job = None
+        for job in self.watch(name, patience_s=patience_s):
+            if progress:
+                progress(job)
+        assert job is not None
+        return job
+
+    def _create(self, job: jobs_pb2.Job, request_id: str | None) -> Job:
+        request = jobs_pb2.CreateJobRequest(job=job, request_id=request_id or str(uuid.uuid4()))
+        created: Job = to_value(ask(self._stub.CreateJob, request, self._address))
+        return created
+
+
+def _struct(fields: Mapping[str, Any] | None) -> Struct | None:
+    if not fields:
+        return None
+    struct = Struct()
+    struct.update(dict(fields))
+    return struct

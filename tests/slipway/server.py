@@ -1,0 +1,70 @@
+"""A real server as a process of its own, and a worker whose pipelines are small enough for a test."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from service.blobs import open_blobs
+from service.catalogue.engine import Catalogue, database_url
+from service.config import Config
+from service.domain import ExportSpec, JobSpec, Lineage, NewVersion, Outcome, PretrainSpec, Progress
+from service.worker.context import Context
+from service.worker.loop import Workplace
+from slipway.spec import TaskSpec
+from tests.slipway.edge.bundles import CLASSES, SENSOR, bundle
+
+ROOT = Path(__file__).parents[2]
+
+
+class Server:
+    """``python -m service`` on a loopback port, without workers of its own; it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = "127.0.0.1:0"
+        self.start()
+
+    def start(self) -> None:
+        """Start, at the same address as before, and wait until it listens."""
+        options = ["--data-folder", str(self.folder), "--address", self.address, "--worker-count", "0"]
+        self._log = (self.folder.parent / "server.log").open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "service", *options], cwd=ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, (self.folder.parent / "server.log").read_text()
+        self.address = line.split()[-1]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it: in good order, or with SIGKILL."""
+        os.kill(self.process.pid, number)
+        self.process.wait(30)
+        self._log.close()
+
+    def worker(self) -> Workplace:
+        """A worker on the server's catalogue; ``service.worker.loop.run_next`` lets it run one job."""
+        config = Config(data_folder=self.folder)
+        catalogue = Catalogue(database_url("", self.folder))
+        pipelines = {"pretrain": pretrain, "export": export}
+        return Workplace(catalogue, open_blobs("", self.folder), config, pipelines, "test worker")
+
+
+def pretrain(spec: JobSpec, context: Context) -> Outcome:
+    """A version that knows nothing but its task; 3 epochs of progress."""
+    assert isinstance(spec, PretrainSpec)
+    history = tuple(Progress("training", epoch / 3, epoch, 1 / epoch, 0.5 + epoch / 10) for epoch in (1, 2, 3))
+    for progress in history:
+        context.report(progress)
+    task = TaskSpec(spec.model_id, SENSOR, CLASSES).to_json()
+    new = NewVersion(spec.model_id, task, Lineage(method="mlp", seed=spec.seed), 14, {"model": b"numbers"}, history)
+    return Outcome(version=new, stage_seconds={"training": 0.1})
+
+
+def export(spec: JobSpec, context: Context) -> Outcome:
+    """The bundle of ``bundles.bundle``, large enough for a download in many pieces."""
+    assert isinstance(spec, ExportSpec)
+    _, model, _, number = spec.version.split("/")
+    return Outcome(artifacts={"bundle": bundle(int(number), model=model, ballast=700_000)}, artifacts_of=spec.version)
