@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jax
-import numpy as np
 
 from sim.catalog import WORLDS
 from sim.generate import windows
 from slipway.spec import TaskSpec
-from slipway.windows import UNLABELLED, Labels, Values
+from slipway.windows import Labels, Values
 from studies import rover
 
 POOL_COUNT, TEST_COUNT = 3274, 2172  # as many windows as the recording has
@@ -40,14 +39,3 @@ def find(folder: Path | None, seed: int) -> Device:
         return Device("real", task, pool.values, pool.labels, test.values, test.labels)
     values, labels = windows(WORLDS["rover_device"], jax.random.key(seed), POOL_COUNT + TEST_COUNT)
     return Device("simulated", task, values[:POOL_COUNT], labels[:POOL_COUNT], values[POOL_COUNT:], labels[POOL_COUNT:])
-
-
-def few_labels(labels: Labels, per_class: int, seed: int) -> Labels:
-    """``labels`` with ``per_class`` kept in each class and the rest unlabelled."""
-    draw = np.random.default_rng(seed)
-    kept = np.full_like(labels, UNLABELLED)
-    for index in np.unique(labels):
-        members = np.flatnonzero(labels == index)
-        chosen = draw.choice(members, min(per_class, members.size), replace=False)
-        kept[chosen] = index
-    return kept

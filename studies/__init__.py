@@ -1,0 +1,1 @@
+"""Real-data tasks: what is learned in simulation, measured on public recordings."""
