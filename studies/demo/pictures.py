@@ -10,10 +10,8 @@ import numpy as np
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
 INK, MUTED, ACCENT, BAD = "#1f2933", "#9aa5b1", "#0b69a3", "#ba2525"
-PLAIN = FormatStrFormatter("%g")
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "slipway",
@@ -76,9 +74,7 @@ def learning_curve(epochs: Sequence[int], losses: Sequence[float], accuracies: S
         errors = 100 * (1 - np.asarray(accuracies))
         for axis, values, label in zip(axes, (losses, errors), ("training loss", "held-out error, %"), strict=True):
             axis.plot(epochs, values, color=ACCENT, linewidth=1.6)
-            axis.set_yscale("log")
-            axis.yaxis.set_major_formatter(PLAIN)
-            axis.yaxis.set_minor_formatter(NullFormatter())
+            axis.set_ylim(0, max(values) * 1.1)
             axis.set_ylabel(label)
             axis.annotate(f"{values[-1]:.3g}", (epochs[-1], values[-1]), xytext=(6, 0), textcoords="offset points")
         axes[1].set_xlabel("epoch, on simulated windows")
@@ -126,6 +122,6 @@ def path(walls: np.ndarray, poses: np.ndarray, commands: np.ndarray, classes: Se
         axis.add_patch(plt.Circle(poses[0, :2], radius_m, fill=False, color=INK, linewidth=1.2))
         axis.set_aspect("equal")
         axis.set_xlabel("metres")
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1), "ncols": 2}
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
         axis.legend(**place, frameon=False, fontsize=8, markerscale=4)
         return _svg(figure)
