@@ -1,0 +1,1 @@
+"""Gymnasium environments: thin views over the worlds' own functions."""

@@ -1,0 +1,1 @@
+"""Sensor models: pure functions of the true state."""
