@@ -106,4 +106,3 @@ def _seconds(call: Callable[[], Any]) -> float:
     started = time.perf_counter()
     jax.block_until_ready(call())
     return time.perf_counter() - started
-

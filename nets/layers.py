@@ -46,7 +46,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Batch normalisation over batch and time (Ioffe & Szegedy 2015). Arrays: mean, variance, scale, offset, each (C,)."""
+    """Batch normalisation over batch and time (Ioffe & Szegedy 2015). Arrays: mean, variance, scale, offset (C,)."""
 
     epsilon: float = 1e-5
 

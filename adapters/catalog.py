@@ -1,0 +1,93 @@
+"""What there is: one table of scopes, one of objectives, one of validators, and how they are written in a job."""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from adapters import evidence, scopes
+from adapters.evidence import Validator
+from adapters.objective import Objective, scaled, summed
+from adapters.objectives.coral import coral
+from adapters.objectives.cross_entropy import cross_entropy
+from adapters.objectives.information_maximisation import information_maximisation
+from adapters.objectives.moments import moments
+from adapters.scopes import Scope, union
+from slipway.errors import Reason, Refused
+
+SCOPES: dict[str, Callable[..., Scope]] = {
+    "input_statistics": scopes.input_statistics,
+    "norm_statistics": scopes.norm_statistics,
+    "norm_affine": scopes.norm_affine,
+    "head": scopes.head,
+    "top": scopes.top,
+    "full": scopes.full,
+}
+
+OBJECTIVES: dict[str, Callable[[], Objective]] = {
+    "cross_entropy": cross_entropy,
+    "moments": moments,
+    "coral": coral,
+    "information_maximisation": information_maximisation,
+}
+
+VALIDATORS: dict[str, Validator] = {
+    "familiarity": evidence.familiarity,
+    "information": evidence.information,
+    "neighbourhood": evidence.neighbourhood,
+    "agreement": evidence.agreement,
+    "consistency": evidence.consistency,
+    "source_risk": evidence.source_risk,
+}
+
+TEXT_LIMIT_CHARS = 500
+_SCOPE = re.compile(r"([a-z_]+)(?:\(([0-9]{1,4})\))?")
+_TERM = re.compile(r"([a-z_]+)(?:\s*\*\s*([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,2})?))?")
+
+
+@lru_cache(maxsize=256)
+def scope(text: str) -> Scope:
+    """Read ``"top(2)"`` or ``"input_statistics + norm_statistics"``.
+
+    Raises:
+        Refused: FIELD_INVALID, naming the part that is not a scope.
+    """
+    return union(*(_scope(part.strip()) for part in _parts(text, "scope")))
+
+
+@lru_cache(maxsize=256)
+def objective(text: str) -> Objective:
+    """Read ``"coral*0.5 + cross_entropy"``.
+
+    The same text gives the same object, so that programs compiled for it are found again.
+
+    Raises:
+        Refused: FIELD_INVALID, naming the part that is not an objective.
+    """
+    return summed(*(_objective(part.strip()) for part in _parts(text, "objective")))
+
+
+def _parts(text: str, field: str) -> list[str]:
+    if len(text) > TEXT_LIMIT_CHARS:
+        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=len(text), limit=TEXT_LIMIT_CHARS)
+    return text.split("+")
+
+
+def _scope(part: str) -> Scope:
+    found = _SCOPE.fullmatch(part)
+    takes_count = found is not None and found[1] == "top"
+    if found is None or found[1] not in SCOPES or takes_count != (found[2] is not None):
+        raise _unknown("scope", part, [name + "(n)" * (name == "top") for name in SCOPES])
+    return SCOPES[found[1]](int(found[2])) if takes_count else SCOPES[found[1]]()
+
+
+def _objective(part: str) -> Objective:
+    found = _TERM.fullmatch(part)
+    if found is None or found[1] not in OBJECTIVES:
+        raise _unknown("objective", part, list(OBJECTIVES))
+    term = OBJECTIVES[found[1]]()
+    return term if found[2] is None else scaled(term, float(found[2]))
+
+
+def _unknown(field: str, part: str, known: list[str]) -> Refused:
+    remedy = f"Use one of {', '.join(known)}, or a sum of them."
+    return Refused(Reason.FIELD_INVALID, field=field, problem=f"not a known {field}", found=repr(part), remedy=remedy)

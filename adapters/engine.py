@@ -1,0 +1,309 @@
+"""The one engine: a base, a scope and an objective make an adapted model."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+from flax import nnx
+from jax import Array
+
+from adapters import catalog, marginal
+from adapters.objective import Domain, Need, Objective, Signals
+from adapters.options import Options, shares
+from adapters.scopes import Scope
+from nets.checkpoints import Checkpoint
+from nets.epoch import Batch, Loss
+from nets.inference import probabilities
+from nets.model import Model, changed_arrays
+from nets.network import Network, names_of
+from nets.training import Epoch, Progress, Trained, Validation, train
+from nets.windows import Windows, labelled, stratified_split
+from slipway.errors import Reason, Refused
+from slipway.windows import UNLABELLED, Labels, Values, check_labels, check_values
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an adaptation did.
+
+    Args:
+        scope: as written.
+        objective: as written.
+        windows: how many of each kind it learned from.
+        changed: names of the arrays that differ from the base.
+        size_bytes: of those arrays, in float32.
+        best_epoch: 0 when no step made the held-out labels more likely; None for closed forms.
+        curve: one row an epoch of the run that chose when to stop.
+        seconds: from start to end, compilation included.
+    """
+
+    scope: str
+    objective: str
+    windows: Mapping[str, int]
+    changed: tuple[str, ...]
+    size_bytes: int
+    best_epoch: int | None
+    curve: tuple[Epoch, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"windows": dict(self.windows), "curve": [asdict(row) for row in self.curve]}
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """An adapted model and its report."""
+
+    model: Model
+    report: Report
+
+
+def adapt(
+    base: Model,
+    *,
+    scope: Scope | str,
+    objective: Objective | str,
+    target_values: Values,
+    target_labels: Labels | None = None,
+    source_values: Values | None = None,
+    source_labels: Labels | None = None,
+    options: Options | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Adapted:
+    """Change the arrays in ``scope``, and only those, as ``objective`` pulls.
+
+    Always starts from the base, never from an earlier adapter.
+
+    Args:
+        base: the model to fit to the target.
+        scope: which arrays may change, as a value or as text (``"top(2)"``).
+        objective: what pulls them, as a value or as text (``"coral*0.5 + cross_entropy"``).
+        target_values: (count, time, channels), what the device measured.
+        target_labels: (count,), -1 where nobody said.
+        source_values: (count, time, channels), what the base learned from.
+        source_labels: (count,).
+        options: step sizes and the like.
+        seed: of order and split.
+        progress: called after every epoch.
+        should_stop: asked after every epoch.
+        checkpoint: where to save, and to resume from.
+
+    Raises:
+        Refused: windows that do not fit, data the objective needs and was not given, an objective with nothing to
+            pull in the scope, or numbers that stopped being finite.
+        Cancelled: ``should_stop`` said so.
+    """
+    started = time.perf_counter()
+    scope = catalog.scope(scope) if isinstance(scope, str) else scope
+    objective = catalog.objective(objective) if isinstance(objective, str) else objective
+    options = options or Options()
+    target = checked(base, target_values, target_labels, "target")
+    source = None if source_values is None else checked(base, source_values, source_labels, "source")
+    groups = _groups(objective, target, source)
+    names = scope.names(base)
+    model, trained = base, None
+    if objective.solve is not None:
+        model = Model(base.task, base.layers, {**base.arrays, **objective.solve(base, names, target.values)})
+    if objective.loss is not None:
+        descent = _Descent(objective, names, groups, _marginal(base, target, source, options), options, seed)
+        trained = descent.run(model, base, progress=progress, should_stop=should_stop, checkpoint=checkpoint)
+        model = Model(base.task, base.layers, trained.arrays)
+    changed = changed_arrays(base, model)
+    report = Report(
+        scope=scope.text,
+        objective=objective.text,
+        windows={name: len(windows.values) for name, windows in groups.items()},
+        changed=tuple(sorted(changed)),
+        size_bytes=sum(array.nbytes for array in changed.values()),
+        best_epoch=None if trained is None else trained.best_epoch,
+        curve=() if trained is None else trained.curve,
+        seconds=time.perf_counter() - started,
+    )
+    return Adapted(model, report)
+
+
+def checked(base: Model, values: Values, labels: Labels | None, field: str) -> Windows:
+    """``values`` and ``labels`` as windows of the base's sensor.
+
+    Raises:
+        Refused: what does not fit, by name.
+    """
+    values = check_values(values, base.task.sensor, f"{field}_values")
+    if not len(values):
+        raise Refused(Reason.FIELD_REQUIRED, field=f"{field}_values")
+    if labels is not None:
+        labels = check_labels(labels, len(base.task.classes), f"{field}_labels")
+        if labels.shape != (len(values),):
+            raise Refused(
+                Reason.FIELD_INVALID,
+                field=f"{field}_labels",
+                problem=f"needs one label for each of {len(values)} windows",
+                found=labels.shape,
+                remedy="Use -1 for a window without a label.",
+            )
+    return labelled(values, labels)
+
+
+def _groups(objective: Objective, target: Windows, source: Windows | None) -> dict[str, Windows]:
+    """The windows that ``objective`` learns from, by domain."""
+    groups: dict[str, Windows] = {}
+    if Need.LABELS in objective.needs:
+        said = target.labels != UNLABELLED
+        if said.any():
+            groups["labelled"] = Windows(target.values[said], target.labels[said])
+        if source is not None and (source.labels != UNLABELLED).any():
+            groups["source"] = source
+        if not groups:
+            raise Refused(Reason.LABELS_MISSING, field="target_labels", found=0, name="the target", expected="1")
+    if Need.TARGET_WINDOWS in objective.needs:
+        groups["target"] = target
+    if Need.SOURCE_WINDOWS in objective.needs:
+        if source is None:
+            raise Refused(Reason.SOURCE_MISSING, field="source_values", name=objective.text)
+        groups["source"] = source
+    return groups
+
+
+def _marginal(base: Model, target: Windows, source: Windows | None, options: Options) -> marginal.Shares:
+    """Class shares expected in the target."""
+    count = len(base.task.classes)
+    if options.marginal == "even":
+        return np.full(count, 1 / count)
+    if not isinstance(options.marginal, str):
+        return shares(options.marginal, count, "options.marginal")
+    return marginal.estimate(probabilities(base, target.values), source_marginal(source, options, count))
+
+
+def source_marginal(source: Windows | None, options: Options, class_count: int) -> marginal.Shares:
+    """Class shares the base was trained with: as told, else as labelled in the source, else even."""
+    if options.source_marginal is not None:
+        return shares(options.source_marginal, class_count, "options.source_marginal")
+    return marginal.counted(np.zeros(0, np.int32) if source is None else source.labels, class_count)
+
+
+@dataclass(frozen=True)
+class _Descent:
+    """An adaptation that follows a gradient."""
+
+    objective: Objective
+    names: frozenset[str]
+    groups: Mapping[str, Windows]
+    expected: marginal.Shares
+    options: Options
+    seed: int
+
+    def run(self, model: Model, base: Model, *, checkpoint: Checkpoint | None, **hooks: Any) -> Trained:
+        """Hold some labels out to find when to stop; then learn all labels for so long."""
+        groups, validation = self._hold_out()
+        found = self._train(model, base, groups, validation, None, part(checkpoint, "choose"), hooks)
+        if validation is None or found.best_epoch == 0:
+            return found
+        again = self._train(model, base, self.groups, None, found.best_epoch, part(checkpoint, "refit"), hooks)
+        return replace(found, arrays=again.arrays)
+
+    def label_weights(self) -> npt.NDArray[np.float32]:
+        """Expected share of each class over its share of the labels: labels are often chosen evenly, life is not."""
+        known = self.groups.get("labelled")
+        if known is None:
+            return np.ones(len(self.expected), np.float32)
+        return (self.expected / marginal.counted(known.labels, len(self.expected))).astype(np.float32)
+
+    def _hold_out(self) -> tuple[Mapping[str, Windows], Windows | None]:
+        known = self.groups.get("labelled")
+        if known is None:
+            return self.groups, None
+        learn, held_out = stratified_split(known.labels, self.options.validation_share, self.seed)
+        if not len(held_out):
+            return self.groups, None
+        return {**self.groups, "labelled": _rows(known, learn)}, _rows(known, held_out)
+
+    def _train(
+        self,
+        model: Model,
+        base: Model,
+        groups: Mapping[str, Windows],
+        validation: Windows | None,
+        epochs: int | None,
+        checkpoint: Checkpoint | None,
+        hooks: Mapping[str, Any],
+    ) -> Trained:
+        options = self.options
+        trainable = self.names & names_of(model.layers, model.arrays, nnx.Param)
+        if not trainable:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                field="scope",
+                problem=f"{self.objective.text} follows a gradient, and the scope holds statistics only",
+                found=sorted(self.names)[:3],
+                remedy="Use moments, or a scope of learned arrays.",
+            )
+        counts = bool(self.names & names_of(model.layers, model.arrays, nnx.BatchStat)) and self.objective.solve is None
+        largest = max(len(windows.values) for windows in groups.values())
+        limit = epochs or max(1, round(options.steps * options.batch_size / max(largest, options.batch_size)))
+        return train(
+            model.layers,
+            model.arrays,
+            groups,
+            _loss(self.objective, options.label_smoothing, options.pull_to_base, counts),
+            optimizer=_adam(options.learning_rate),
+            trainable=trainable,
+            epochs=limit,
+            batch_size=min(options.batch_size, largest),
+            seed=self.seed,
+            constants={"marginal": self.expected.astype(np.float32), "label_weights": self.label_weights()},
+            validation=None if validation is None else Validation(validation, self.label_weights()),
+            patience=max(2, round(limit * options.patience)),
+            checkpoint=checkpoint,
+            **hooks,
+        )
+
+
+def part(checkpoint: Checkpoint | None, name: str) -> Checkpoint | None:
+    """The same checkpoint in a folder of its own."""
+    return None if checkpoint is None else replace(checkpoint, folder=checkpoint.folder / name)
+
+
+def _rows(windows: Windows, rows: Any) -> Windows:
+    return Windows(windows.values[rows], windows.labels[rows])
+
+
+@lru_cache(maxsize=16)
+def _adam(learning_rate: float) -> optax.GradientTransformation:
+    return optax.adam(learning_rate)
+
+
+@lru_cache(maxsize=64)
+def _loss(objective: Objective, label_smoothing: float, pull: float, counts: bool) -> Loss:
+    assert objective.loss is not None
+    term = objective.loss
+
+    def loss(network: Network, batch: Batch, key: Array) -> Array:
+        domains = {name: _domain(network, windows, counts, key) for name, windows in sorted(batch.groups.items())}
+        signals = Signals(
+            labelled=domains.get("labelled"),
+            target=domains.get("target"),
+            source=domains.get("source"),
+            marginal=batch.constants["marginal"],
+            label_weights=batch.constants["label_weights"],
+            label_smoothing=label_smoothing,
+        )
+        now = network.arrays()
+        distance = sum((jnp.square(now[name] - array).sum() for name, array in batch.initial.items()), jnp.float32(0))
+        return term(signals) + 0.5 * pull * distance
+
+    return loss
+
+
+def _domain(network: Network, windows: Windows, counts: bool, key: Array) -> Domain:
+    features = network.features(windows.values, counts, key)
+    return Domain(features, network.head(features), windows.labels)

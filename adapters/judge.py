@@ -1,0 +1,192 @@
+"""The weighing of evidence: which candidates stand, which are defended, and the words for it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adapters.decision import BASE, Row, Rules
+from adapters.evidence import Doubles, Trial, Validator
+from adapters.marginal import Shares
+from nets.inference import log_softmax, logits
+from nets.windows import Windows
+
+FAMILIARITY = "familiarity"
+LABELS = "labels"
+ANCHORS = (FAMILIARITY, "source_risk", LABELS)  # compare with what is known: sureness does not help a model there
+STRETCHES = 20  # of the pool, resampled whole: neighbours in time are alike
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a decision rests on.
+
+    Args:
+        trials: one a candidate, the base first.
+        scores: candidate → validator → a number for each window.
+        labelled: target windows whose labels no candidate learned from, or None.
+        symptom: how much less sure the base is on the pool than at home; None when nobody knows.
+        source_marginal: class shares the base was trained with.
+        rules: what the gate insists on.
+        seed: of resampling.
+    """
+
+    trials: Sequence[Trial]
+    scores: Mapping[str, Mapping[str, Doubles]]
+    labelled: Windows | None
+    symptom: float | None
+    source_marginal: Shares
+    rules: Rules
+    seed: int
+
+    @property
+    def lost(self) -> bool:
+        """Whether the base is so far from home that its sureness means nothing."""
+        return _far(self, BASE)
+
+
+def scored(
+    trials: Sequence[Trial], validators: Mapping[str, Validator], labelled: Windows | None
+) -> dict[str, dict[str, Doubles]]:
+    """Candidate → validator → a number for each window, without the validators that have nothing to go by."""
+    table = {}
+    for trial in trials:
+        found = {name: validator(trial) for name, validator in validators.items()}
+        table[trial.name] = {name: score for name, score in found.items() if score is not None}
+        if labelled is not None:
+            chances = log_softmax(logits(trial.model, labelled.values))
+            table[trial.name][LABELS] = chances[np.arange(len(labelled.labels)), labelled.labels]
+    return table
+
+
+def rows(case: Case) -> tuple[Row, ...]:
+    """One row a candidate, the base first."""
+    return _ranked([_row(case, trial) for trial in case.trials])
+
+
+def defended(case: Case, row: Row) -> bool:
+    """Whether the evidence clearly favours a candidate over the base."""
+    if row.veto:
+        return False
+    if (labels := _verdict(case, row, LABELS)) != 0:
+        return labels > 0
+    if case.symptom is None or case.symptom < case.rules.symptom:
+        return False
+    anchors = [_verdict(case, row, name) for name in row.beats if name in ANCHORS]
+    signs = [_verdict(case, row, name) for name in row.beats if name not in ANCHORS]
+    heard = 0 if case.lost else sum(signs)
+    return max(anchors, default=0) > 0 and min(anchors) >= 0 and heard >= 0
+
+
+def refusal(case: Case, rows: Sequence[Row]) -> str:
+    """Why no candidate is defended, in words."""
+    if case.symptom is None:
+        return "nothing says how sure the base was at home: give source windows, that confidence, or a few labels"
+    if case.symptom < case.rules.symptom:
+        here, home = rows[0].confidence, rows[0].confidence + case.symptom
+        return f"it shows no symptom, its confidence is {here:.3f} on the pool and was {home:.3f} at home"
+    standing = [row for row in rows[1:] if not row.veto]
+    if not standing:
+        return "; ".join(f"{row.name}: {row.veto}" for row in rows[1:]) or "there is no candidate"
+    best = min(standing, key=lambda row: row.rank or 0)
+    return f"no candidate is clearly better; {best.name} came nearest, with {tally(case, best)}"
+
+
+def tally(case: Case, row: Row) -> str:
+    """The verdicts on a candidate in words."""
+    named = {1: "for", 0: "undecided", -1: "against"}
+    return ", ".join(f"{name} {named[_verdict(case, row, name)]}" for name in row.beats)
+
+
+def _verdict(case: Case, row: Row, name: str) -> int:
+    share = row.beats.get(name, 0.5)
+    return int(share >= case.rules.confidence) - int(share <= 1 - case.rules.confidence)
+
+
+def _row(case: Case, trial: Trial) -> Row:
+    scores, base = case.scores[trial.name], case.scores[BASE]
+    return Row(
+        name=trial.name,
+        scores={name: float(found.mean()) for name, found in scores.items()},
+        beats={name: _beats(found, base[name], case.seed) for name, found in scores.items()},
+        rank=None,
+        confidence=float(trial.probabilities.max(1).mean()),
+        changed=float((trial.probabilities.argmax(1) != case.trials[0].probabilities.argmax(1)).mean()),
+        overturned=_overturned(case, trial),
+        marginal=tuple(float(share) for share in _answers(trial)),
+        labelled_accuracy=_accuracy(case, trial),
+        veto="" if trial.name == BASE else _veto(case, trial),
+    )
+
+
+def _beats(scores: Doubles, base: Doubles, seed: int) -> float:
+    """Share of resamples of whole stretches of the pool in which ``scores`` have the higher mean."""
+    difference = scores - base
+    if not np.any(difference):
+        return 0.5
+    stretches = np.array([part.mean() for part in np.array_split(difference, min(len(difference), STRETCHES))])
+    drawn = np.random.default_rng(seed).choice(stretches, (RESAMPLES, len(stretches)))
+    return float((drawn.mean(1) > 0).mean())
+
+
+def _veto(case: Case, trial: Trial) -> str:
+    rules, shares = case.rules, _answers(trial)
+    if not np.isfinite(trial.probabilities).all():
+        return "its answers are not numbers"
+    if _far(case, trial.name):
+        return f"inside it the pool looks nothing like the source, {rules.far:g} nats a channel is the limit"
+    overturned = _overturned(case, trial)
+    if overturned > rules.overturned and not case.lost:
+        return f"it overturns {overturned:.0%} of what the base is sure of, {rules.overturned:.0%} is the limit"
+    filled, plausible = _class_count(shares), _class_count(trial.expected)
+    if filled < rules.crowded * plausible:
+        return f"its answers fill {filled:.1f} classes, {plausible:.1f} are plausible"
+    references = (_answers(case.trials[0]), trial.expected, case.source_marginal)
+    strayed = min(float(0.5 * np.abs(shares - reference).sum()) for reference in references)
+    if strayed > rules.strayed:
+        return f"its class shares stray by {strayed:.2f} from any plausible ones, {rules.strayed:.2f} is the limit"
+    return ""
+
+
+def _far(case: Case, name: str) -> bool:
+    scores = case.scores[name]
+    return FAMILIARITY in scores and float(scores[FAMILIARITY].mean()) < -case.rules.far
+
+
+def _overturned(case: Case, trial: Trial) -> float:
+    before = case.trials[0].probabilities
+    sure = before.max(1) >= case.rules.sure
+    return float((trial.probabilities.argmax(1) != before.argmax(1))[sure].mean()) if sure.any() else 0.0
+
+
+def _accuracy(case: Case, trial: Trial) -> float | None:
+    if case.labelled is None:
+        return None
+    return float((logits(trial.model, case.labelled.values).argmax(1) == case.labelled.labels).mean())
+
+
+def _ranked(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows with their mean place among those that no veto took out; anchors weigh as much together as signs."""
+    standing = [row for row in rows if not row.veto]
+    kinds = [[name for name in standing[0].scores if (name in ANCHORS) is anchor] for anchor in (True, False)]
+    mean = np.mean([np.mean([_places(standing, name) for name in names], 0) for names in kinds if names], 0)
+    ranks = dict(zip((row.name for row in standing), mean, strict=True))
+    return tuple(replace(row, rank=float(ranks[row.name]) if row.name in ranks else None) for row in rows)
+
+
+def _places(rows: Sequence[Row], name: str) -> Doubles:
+    """1 for the best score; equal scores share the mean of their places."""
+    scores = np.array([row.scores[name] for row in rows])
+    higher, equal = (scores > scores[:, None]).sum(1), (scores == scores[:, None]).sum(1)
+    return np.asarray(higher + (equal + 1) / 2)
+
+
+def _answers(trial: Trial) -> Shares:
+    """Class shares of the answers."""
+    return np.asarray(trial.probabilities.mean(0), np.float64)
+
+
+def _class_count(shares: Shares) -> float:
+    """How many classes are there, as exp of the entropy: 1 for one class, K for K even ones."""
+    return float(np.exp(-(shares * np.log(shares + 1e-12)).sum()))

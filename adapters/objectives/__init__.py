@@ -1,0 +1,1 @@
+"""What pulls an adapter: one objective a file, listed in ``adapters.catalog``."""

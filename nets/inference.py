@@ -1,0 +1,78 @@
+"""Answers of a model at rest, compiled once per layers and batch bucket."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import numpy.typing as npt
+from jax import Array
+
+from nets.layers import Layers
+from nets.model import Model
+from nets.network import Network
+from nets.windows import pad_rows
+
+Floats = npt.NDArray[np.float32]
+
+BATCH_LIMIT = 1024  # windows in one call of the compiled program
+
+
+def logits(model: Model, values: Floats) -> Floats:
+    """Logits (count, classes) of raw windows (count, time, channels)."""
+    return outputs(model.layers, model.arrays, values)[1]
+
+
+def features(model: Model, values: Floats) -> Floats:
+    """What the last Dense layer sees, (count, features), for raw windows (count, time, channels)."""
+    return outputs(model.layers, model.arrays, values)[0]
+
+
+def probabilities(model: Model, values: Floats) -> Floats:
+    """Softmax of ``logits``: (count, classes), rows sum to 1."""
+    return softmax(logits(model, values))
+
+
+def softmax(scores: Floats) -> Floats:
+    """exp(scores) over its sum along the last axis, safe for large scores."""
+    return np.exp(log_softmax(scores)).astype(np.float32)
+
+
+def log_softmax(scores: Floats) -> npt.NDArray[np.float64]:
+    """Logarithm of ``softmax``, in double precision."""
+    shifted = scores.astype(np.float64) - scores.max(-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(-1, keepdims=True)))
+
+
+def outputs(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> tuple[Floats, Floats]:
+    """Features (count, features) and logits (count, classes) of raw windows (count, time, channels)."""
+    chunks = [_chunk(layers, arrays, values[i : i + BATCH_LIMIT]) for i in range(0, max(len(values), 1), BATCH_LIMIT)]
+    return np.concatenate([found for found, _ in chunks]), np.concatenate([scores for _, scores in chunks])
+
+
+def _chunk(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> tuple[Floats, Floats]:
+    found, scores = _run(layers, dict(arrays), _padded(values))
+    return np.asarray(found)[: len(values)], np.asarray(scores)[: len(values)]
+
+
+@partial(jax.jit, static_argnums=0)
+def _run(layers: Layers, arrays: dict[str, Any], values: Array) -> tuple[Array, Array]:
+    network = Network(layers, arrays)
+    found = network.features(values)
+    return found, network.head(found)
+
+
+def between(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> Floats:
+    """What comes out of the last of ``layers``, the first few of a network, for raw windows (count, time, channels)."""
+    known = {name: array for name, array in arrays.items() if int(name.split(".")[0]) < len(layers)}
+    return np.asarray(_through(layers, known, _padded(values)))[: len(values)]
+
+
+@partial(jax.jit, static_argnums=0)
+def _through(layers: Layers, arrays: dict[str, Any], values: Array) -> Array:
+    return Network(layers, arrays).run(values, 0, len(layers))
+
+
+def _padded(values: Floats) -> Floats:
+    return pad_rows(values, max(8, 1 << (len(values) - 1).bit_length()))

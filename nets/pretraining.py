@@ -1,0 +1,189 @@
+"""A base from labelled source windows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import optax
+from flax import nnx
+from jax import Array
+
+from nets.architectures import ARCHITECTURES
+from nets.checkpoints import Checkpoint
+from nets.epoch import Batch, Loss
+from nets.inference import probabilities
+from nets.layers import Layers, shapes
+from nets.losses import balancing_weights, cross_entropy
+from nets.model import Model
+from nets.network import Network, initial_arrays, names_of
+from nets.training import Epoch, Progress, Validation, train
+from nets.windows import Windows, bucket, stratified_split
+from slipway.errors import Reason, Refused
+from slipway.spec import TaskSpec
+from slipway.windows import UNLABELLED, Labels, Values, check_labels, check_values
+
+DEVIATION_FLOOR = 1e-6  # in the channel's unit: a constant channel must not become infinite
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a base is trained. All of it prints and survives JSON.
+
+    Args:
+        architecture: a key of ``ARCHITECTURES``.
+        options: keyword arguments of that architecture.
+        epochs: at most; the learning rate falls along a cosine over all of them.
+        batch_size: windows a step.
+        learning_rate: of AdamW, at its peak.
+        weight_decay: of AdamW, on all learned arrays.
+        label_smoothing: share of each label spread evenly over the classes.
+        balance: weigh classes by one over their share of the windows.
+        validation_share: of the windows, held out to choose the epoch.
+        patience: epochs without a better validation loss before it ends.
+    """
+
+    architecture: str = "cnn"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    label_smoothing: float = 0.05
+    balance: bool = False
+    validation_share: float = 0.1
+    patience: int | None = None
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A base and how it was learned.
+
+    Args:
+        model: the base.
+        confidence: its mean confidence on the held-out windows; a later device is compared with it. None without any.
+        best_epoch: the epoch the base was taken from.
+        curve: one row an epoch.
+    """
+
+    model: Model
+    confidence: float | None
+    best_epoch: int
+    curve: tuple[Epoch, ...]
+
+
+def pretrain(
+    task: TaskSpec,
+    values: Values,
+    labels: Labels,
+    *,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Pretrained:
+    """Train a network of ``recipe.architecture`` from scratch on labelled windows.
+
+    Args:
+        task: fixes input and classes.
+        values: (count, time, channels), in the sensor's units.
+        labels: (count,); windows without a label are left out.
+        recipe: how.
+        seed: of initial numbers, split and order.
+        progress: called after every epoch.
+        should_stop: asked after every epoch.
+        checkpoint: where to save, and to resume from.
+
+    Raises:
+        Refused: windows or labels that do not fit the task, fewer than two labelled windows, or training diverged.
+        Cancelled: ``should_stop`` said so.
+    """
+    recipe = recipe or Recipe()
+    values, labels = check_values(values, task.sensor), check_labels(labels, len(task.classes))
+    values, labels = values[labels != UNLABELLED], labels[labels != UNLABELLED]
+    if len(labels) < 2:
+        raise Refused(Reason.LABELS_MISSING, field="labels", found=len(labels), name="the source", expected="2")
+    layers = build(task, recipe)
+    learn, held_out = stratified_split(labels, recipe.validation_share, seed)
+    arrays = initial_arrays(layers, task.sensor.window_shape, seed)
+    mean, deviation = input_statistics(values[learn])
+    arrays |= {"0.mean": mean, "0.deviation": deviation}
+    steps = -(-bucket(len(learn)) // recipe.batch_size)
+    trained = train(
+        layers,
+        arrays,
+        {"source": Windows(values[learn], labels[learn])},
+        _loss(recipe.label_smoothing),
+        optimizer=_cosine_adamw(recipe.learning_rate, recipe.weight_decay, recipe.epochs * steps),
+        trainable=names_of(layers, arrays, nnx.Param),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        constants={"class_weights": balancing_weights(labels[learn], len(task.classes))} if recipe.balance else {},
+        validation=Validation(Windows(values[held_out], labels[held_out])) if len(held_out) else None,
+        patience=recipe.patience,
+        progress=progress,
+        should_stop=should_stop,
+        checkpoint=checkpoint,
+    )
+    model = Model(task, layers, trained.arrays)
+    confidence = float(probabilities(model, values[held_out]).max(1).mean()) if len(held_out) else None
+    return Pretrained(model, confidence, trained.best_epoch, trained.curve)
+
+
+def build(task: TaskSpec, recipe: Recipe) -> Layers:
+    """The layers that ``recipe`` names, for ``task``.
+
+    Raises:
+        Refused: FIELD_INVALID, an unknown architecture or options it does not take.
+    """
+    if recipe.architecture not in ARCHITECTURES:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            field="recipe.architecture",
+            problem="not a known architecture",
+            found=repr(recipe.architecture),
+            remedy=f"Use one of {', '.join(ARCHITECTURES)}.",
+        )
+    try:
+        layers = ARCHITECTURES[recipe.architecture](task, **recipe.options)
+        shapes(layers, task.sensor.window_shape)
+    except (TypeError, ValueError) as error:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            field="recipe.options",
+            problem=str(error),
+            found=dict(recipe.options),
+            remedy="Use the options of the architecture, with widths that fit the window.",
+        ) from error
+    return layers
+
+
+def input_statistics(values: Values) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and deviation of each channel over windows and time, summed in double precision."""
+    mean = values.mean((0, 1), dtype=np.float64)
+    deviation = np.sqrt(np.square(values - mean).mean((0, 1)))
+    return mean.astype(np.float32), np.maximum(deviation, DEVIATION_FLOOR).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _loss(label_smoothing: float) -> Loss:
+    def loss(network: Network, batch: Batch, key: Array) -> Array:
+        source = batch.groups["source"]
+        logits = network(source.values, True, key)
+        weights = batch.constants.get("class_weights")
+        return cross_entropy(logits, source.labels, label_smoothing=label_smoothing, class_weights=weights)
+
+    return loss
+
+
+@lru_cache(maxsize=16)
+def _cosine_adamw(learning_rate: float, weight_decay: float, steps: int) -> optax.GradientTransformation:
+    warm_up = min(max(steps // 20, 1), 200)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warm_up, max(steps, warm_up + 1))
+    return optax.adamw(
+        schedule, weight_decay=weight_decay, mask=lambda arrays: {n: n.endswith("kernel") for n in arrays}
+    )

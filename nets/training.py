@@ -1,0 +1,203 @@
+"""The one training loop, for pretraining and for every adapter that follows a gradient.
+
+Between compiled epochs the host looks at the validation set, saves, reports and may stop. All randomness comes from the
+seed and the epoch's number, so a training that was killed and resumed ends with the numbers of one that was not.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+import optax
+
+from nets import epoch as program
+from nets.checkpoints import Checkpoint, Keeper
+from nets.epoch import Loss, Setting, State, epoch_program
+from nets.inference import log_softmax, outputs
+from nets.layers import Layers, to_json
+from nets.windows import Windows, bucket, place
+from slipway.errors import Reason, Refused
+
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a learning curve. Epoch 0 is the state before learning; its loss is not known."""
+
+    epoch: int
+    loss: float | None
+    validation_loss: float | None
+    validation_accuracy: float | None
+
+
+Progress = Callable[[Epoch], None]
+
+
+class Cancelled(Exception):
+    """A training was asked to stop; its checkpoint, if it keeps one, holds the last finished epoch."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Labelled windows, apart from those learned from, that choose the epoch.
+
+    Args:
+        windows: every one labelled.
+        class_weights: (classes,), how much one window of each class counts; None counts all the same.
+    """
+
+    windows: Windows
+    class_weights: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training found.
+
+    Args:
+        arrays: all arrays of the network, at the best epoch on the validation set, or the last one without a set.
+        best_epoch: when that was; 0 means that no step made it better.
+        curve: one row an epoch.
+    """
+
+    arrays: Arrays
+    best_epoch: int
+    curve: tuple[Epoch, ...]
+
+
+def train(
+    layers: Layers,
+    arrays: Arrays,
+    groups: Mapping[str, Windows],
+    loss: Loss,
+    *,
+    optimizer: optax.GradientTransformation,
+    trainable: frozenset[str],
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    constants: Arrays | None = None,
+    validation: Validation | None = None,
+    patience: int | None = None,
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Trained:
+    """Follow the gradient of ``loss`` for ``epochs`` passes over the largest group.
+
+    Args:
+        layers: the network's description.
+        arrays: its numbers to start from.
+        groups: windows by name; smaller groups are gone through more often.
+        loss: pure; pass the same function object again to reuse its compiled program.
+        optimizer: likewise.
+        trainable: names of the arrays that may follow the gradient. Running batch statistics move only when
+            ``loss`` runs the network with ``train=True``.
+        epochs: at most this many.
+        batch_size: windows a step from each group.
+        seed: of all randomness.
+        constants: arrays that ``loss`` needs.
+        validation: the epoch with its least cross-entropy wins, the start included; the last epoch without one.
+        patience: stop when so many epochs brought nothing better.
+        progress: called after every epoch.
+        should_stop: asked after every epoch.
+        checkpoint: where to save, and to resume from.
+
+    Raises:
+        Refused: TRAINING_DIVERGED, with the epoch: never returns a number that is not finite.
+        Cancelled: ``should_stop`` said so.
+        ValueError: the checkpoint is another training's.
+    """
+    setting = _setting(arrays, groups, trainable, constants or {})
+    steps = -(-max(bucket(len(windows.values)) for windows in groups.values()) // batch_size)
+    run = epoch_program(layers, loss, optimizer, trainable, batch_size, steps)
+    initial = {name: jnp.asarray(array) for name, array in arrays.items()}
+    state = State(initial, optimizer.init(setting.initial))
+    best = _Best(initial)
+    best.take(_row(0, None, layers, initial, validation), initial)
+    with ExitStack() as stack:
+        keeper = None
+        if checkpoint is not None:
+            keeper = stack.enter_context(
+                Keeper(checkpoint, _fingerprint(layers, groups, trainable, batch_size, epochs, seed))
+            )
+            state, best = _resumed(keeper, state, best)
+        while len(best.curve) <= epochs and not best.stale(patience):
+            epoch = len(best.curve)
+            state, mean_loss, finite = run(state, setting, jax.random.fold_in(jax.random.key(seed), epoch))
+            if not finite:
+                raise Refused(Reason.TRAINING_DIVERGED, field="training", epoch=epoch, found=float(mean_loss))
+            best.take(_row(epoch, float(mean_loss), layers, state.arrays, validation), state.arrays)
+            stop = should_stop is not None and should_stop()
+            if keeper is not None:
+                keeper.save(epoch, (state, best.arrays), best.notes(), force=stop or epoch == epochs)
+            if progress is not None:
+                progress(best.curve[-1])
+            if stop:
+                raise Cancelled(f"after epoch {epoch}")
+    return Trained({name: np.asarray(array) for name, array in best.arrays.items()}, best.epoch, tuple(best.curve))
+
+
+@dataclass
+class _Best:
+    """The best arrays so far, and the learning curve that says why."""
+
+    arrays: program.Arrays
+    epoch: int = 0
+    loss: float = float("inf")
+    curve: list[Epoch] = field(default_factory=list)
+
+    def take(self, row: Epoch, arrays: program.Arrays) -> None:
+        self.curve.append(row)
+        if row.validation_loss is None or row.validation_loss < self.loss:
+            self.arrays, self.epoch = arrays, row.epoch
+            self.loss = self.loss if row.validation_loss is None else row.validation_loss
+
+    def stale(self, patience: int | None) -> bool:
+        return patience is not None and len(self.curve) - 1 - self.epoch >= patience
+
+    def notes(self) -> dict[str, Any]:
+        return {"best_epoch": self.epoch, "curve": [asdict(row) for row in self.curve]}
+
+
+def _setting(arrays: Arrays, groups: Mapping[str, Windows], trainable: frozenset[str], constants: Arrays) -> Setting:
+    return Setting(
+        {name: place(windows) for name, windows in groups.items()},
+        {name: jnp.asarray(array) for name, array in constants.items()},
+        {name: jnp.asarray(arrays[name]) for name in trainable},
+    )
+
+
+def _fingerprint(layers: Layers, groups: Mapping[str, Windows], *rest: Any) -> str:
+    sizes = sorted((name, len(windows.values)) for name, windows in groups.items())
+    return repr((to_json(layers), sizes, *(sorted(x) if isinstance(x, frozenset) else x for x in rest)))
+
+
+def _row(
+    epoch: int, loss: float | None, layers: Layers, arrays: program.Arrays, validation: Validation | None
+) -> Epoch:
+    if validation is None:
+        return Epoch(epoch, loss, None, None)
+    values, labels = validation.windows
+    scores = outputs(layers, arrays, values)[1]
+    losses = -log_softmax(scores)[np.arange(len(labels)), labels]
+    weights = np.ones(len(labels)) if validation.class_weights is None else validation.class_weights[labels]
+    accuracy = float((scores.argmax(1) == labels).mean())
+    return Epoch(epoch, loss, float(np.average(losses, weights=weights)), accuracy)
+
+
+def _resumed(keeper: Keeper, state: State, best: _Best) -> tuple[State, _Best]:
+    found = keeper.restore((state, best.arrays))
+    if found is None:
+        return state, best
+    (state, arrays), notes = found
+    state, arrays = jax.tree.map(jnp.asarray, (state, arrays))
+    curve = [Epoch(**row) for row in notes["curve"]]
+    loss = curve[notes["best_epoch"]].validation_loss
+    return state, _Best(arrays, notes["best_epoch"], float("inf") if loss is None else loss, curve)
