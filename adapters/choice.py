@@ -6,7 +6,8 @@ from typing import Any
 
 from adapters import gate
 from adapters.decision import BASE, Decision, Rules
-from adapters.engine import Adapted, adapt, checked, part, source_marginal
+from adapters.descent import part
+from adapters.engine import Adapted, adapt, checked, source_marginal
 from adapters.options import Options
 from nets.checkpoints import Checkpoint
 from nets.model import Model

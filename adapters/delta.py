@@ -38,7 +38,7 @@ def apply(base: Model, delta: bytes) -> Model:
     if named.tobytes() != fingerprint(base):
         raise _malformed("it was made for another base")
     for name, array in arrays.items():
-        if name not in base.arrays or (array.shape, array.dtype) != (base.arrays[name].shape, np.float32):
+        if name not in base.arrays or array.shape != base.arrays[name].shape or array.dtype != np.float32:
             raise _malformed(f"{name} does not fit the base")
         if not np.isfinite(array).all():
             raise _malformed(f"{name} is not finite")

@@ -74,28 +74,29 @@ def familiarity(trial: Trial) -> Doubles | None:
 
     A batch normalisation of the base remembers mean and variance of the source at its place; the score is minus the
     divergence of the pool's normal distribution there from the source's, over all channels and places. It needs no
-    source, and no candidate can raise it by being sure. The divergence is written as a number for each window by its tangent.
+    source, and no candidate can raise it by being sure. The divergence is written as a number for each window by
+    its tangent.
 
     Reference: Eastwood et al. 2022, BUFR, https://arxiv.org/abs/2107.05446, which restores such statistics.
     """
-    places = [index for index, layer in enumerate(trial.model.layers) if isinstance(layer, BatchNorm)]
+    places = [(index, layer) for index, layer in enumerate(trial.model.layers) if isinstance(layer, BatchNorm)]
     if not places:
         return None
-    return np.asarray(-np.mean([_divergence(trial, index) for index in places], 0))
+    return np.asarray(-np.mean([_divergence(trial, *place) for place in places], 0))
 
 
-def _divergence(trial: Trial, index: int) -> Doubles:
+def _divergence(trial: Trial, index: int, layer: BatchNorm) -> Doubles:
     """(count,) whose mean is KL(pool ‖ source) over the channels that reach layer ``index``."""
     reached = between(trial.model.layers[:index], trial.model.arrays, trial.values).astype(np.float64)
     reached = reached.reshape(len(reached), -1, reached.shape[-1])
     home = (
         trial.base.arrays[f"{index}.mean"],
-        trial.base.arrays[f"{index}.variance"] + trial.model.layers[index].epsilon,
+        trial.base.arrays[f"{index}.variance"] + layer.epsilon,
     )
     each = reached.mean(1)
     mean = each.mean(0)
     spread = np.square(reached - mean).mean(1)
-    variance = spread.mean(0) + trial.model.layers[index].epsilon
+    variance = spread.mean(0) + layer.epsilon
     whole = 0.5 * (variance / home[1] + np.square(mean - home[0]) / home[1] - 1 - np.log(variance / home[1]))
     tangent = 0.5 * (1 / home[1] - 1 / variance) * (spread - spread.mean(0)) + (mean - home[0]) / home[1] * (
         each - mean

@@ -13,8 +13,8 @@ def estimate(probabilities: npt.NDArray[np.float32], source_marginal: Shares) ->
     """Class shares that are plausible in the pool: half way between two answers that fail in different ways.
 
     One is the source's own shares, right when only the sensor changed. The other makes the base's answers most likely,
-    by expectation-maximisation: right when only the shares changed, far off when the base misreads the pool. The mean is
-    never further than log 2, in divergence, from the better one.
+    by expectation-maximisation: right when only the shares changed, far off when the base misreads the pool. The mean
+    is never further than log 2, in divergence, from the better one.
 
     Args:
         probabilities: (count, classes), the base's answers.

@@ -55,7 +55,7 @@ def shares(given: tuple[float, ...], class_count: int, field: str) -> Shares:
     """
     array = np.asarray(given, np.float64)
     fits = array.shape == (class_count,) and np.isfinite(array).all() and (array >= 0).all() and array.sum() > 0
-    _need(fits, field, f"needs {class_count} shares of 0 or more", given)
+    _need(bool(fits), field, f"needs {class_count} shares of 0 or more", given)
     return floored(array)
 
 

@@ -20,7 +20,7 @@ from slipway.errors import Reason, Refused
 
 CLIPS = (0.0, 0.01, 0.1)  # percent of the numbers left out of a range, at each end; 0 is min-max
 COPIES = (1, 2, 4)
-AGREEMENT_GOAL = 0.995  # no more copies once this share of decisions is kept: at most half a point of accuracy is lost
+AGREEMENT_GOAL = 0.998  # no more copies once this share of decisions is kept: at most 0.2 points of accuracy are lost
 WINDOW_LIMIT = 4096
 SAMPLE_LIMIT = 65_536  # samples in time over all windows used
 ROW_LIMIT = 16_384  # rows that weights are rounded over

@@ -24,7 +24,7 @@ from nets.layers import (
 from slipway.spec import TaskSpec
 
 
-def mlp(task: TaskSpec, *, widths: Sequence[int] = (128, 64), dropout: float = 0.0) -> Layers:
+def mlp(task: TaskSpec, *, widths: Sequence[int] = (256, 128, 64), dropout: float = 0.0) -> Layers:
     """Flat window → dense layers with batch normalisation.
 
     Args:

@@ -7,8 +7,8 @@ constant depth"), not the distance along its axis. Each echo pays, in decibel,
     loss = 40 log10(r) + 2 a r + 6 (tan δ / tan w)² + surface,
 
 r the path in m, a the absorption of air, δ the angle off the beam's axis, w the beam's half-width (-6 dB both ways),
-surface = 0 for a mirror reflection, an edge's loss, or a rough wall's (more, by Lambert, the more obliquely it is met). The first echo whose loss is below the
-beam's budget is the reading; no echo is the range limit.
+surface = 0 for a mirror reflection, an edge's loss, or a rough wall's, which by Lambert grows with obliqueness. The
+first echo whose loss is below the beam's budget is the reading; no echo is the range limit.
 
 Reference: Leonard & Durrant-Whyte, Directed Sonar Sensing for Mobile Robot Navigation, 1992, ch. 2; Kuc & Siegel,
 Physically Based Simulation Model for Acoustic Sensor Robot Navigation, IEEE PAMI 9(6), 1987.
@@ -53,6 +53,8 @@ PARAMETERS = (
     Parameter("resolution_m", "m", 1e-6, 0.5, "step of a reading"),
 )
 
+# Noise, offsets and dropouts are wider than any real ring's on purpose: a label made from readings stays right, and
+# beams that err apart from one another teach a learner to look at each of them.
 DISTRIBUTIONS: dict[str, Distribution] = {
     "ring_radius_m": Uniform(0.15, 0.3),
     "mounting_yaw_rad": Normal(0.0, 0.05, -0.15, 0.15),

@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
-
 from sim.catalog import WORLDS
-from sim.generate import windows
+from sim.worlds.rover_device import recording
 from slipway.spec import TaskSpec
 from slipway.windows import Labels, Values
 from studies import rover
-
-POOL_COUNT, TEST_COUNT = 3274, 2172  # as many windows as the recording has
 
 
 @dataclass(frozen=True)
@@ -33,9 +29,9 @@ def find(folder: Path | None, seed: int) -> Device:
         Refused: a recording that is not the one whose checksum is pinned.
     """
     task = WORLDS["rover"].task
-    recording = rover.find(folder)
-    if recording is not None:
-        pool, test = rover.split(recording)
+    real = rover.find(folder)
+    if real is not None:
+        pool, test = rover.split(real)
         return Device("real", task, pool.values, pool.labels, test.values, test.labels)
-    values, labels = windows(WORLDS["rover_device"], jax.random.key(seed), POOL_COUNT + TEST_COUNT)
-    return Device("simulated", task, values[:POOL_COUNT], labels[:POOL_COUNT], values[POOL_COUNT:], labels[POOL_COUNT:])
+    pool, test = rover.split(rover.Recording(*recording(seed)))
+    return Device("simulated", task, pool.values, pool.labels, test.values, test.labels)

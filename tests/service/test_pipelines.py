@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from adapters import delta
+from adapters.choice import STATISTICS
 from nets.model import Model, changed_arrays
 from service.domain import AdaptSpec, EvaluateSpec, ExportSpec, JobSpec, Outcome, PretrainSpec, Progress
 from service.worker.context import Cancelled, Context, StoredWindows
-from service.worker.pipelines import PIPELINES, sample
+from service.worker.pipelines import PIPELINES
 from service.worker.pipelines.evaluate import measure
+from service.worker.pipelines.sample import decode
 from sim.worlds.rover import TASK
 from slipway.bundle.archive import read
 from slipway.bundle.runtime import Runtime
@@ -68,7 +70,8 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shelf, str]:
 def shelf(pretrained: tuple[Shelf, str], tmp_path: Path) -> Shelf:
     """A shelf with a base and a device whose ranges read a tenth too long."""
     shelf = replace(pretrained[0], folder=tmp_path, told=[], files=dict(pretrained[0].files), datasets={})
-    values, labels = sample.decode(shelf.files[pretrained[1], "source"])
+    known = decode(shelf.files[pretrained[1], "source"])
+    values, labels = known.values, known.labels
     shelf.put("pool", values[:800] * np.float32(1.1), None)
     shelf.put("test", values[800:1600], labels[800:1600])
     return shelf
@@ -149,7 +152,7 @@ def test_the_gate_says_what_it_chose_from(shelf: Shelf, base: str) -> None:
     decision = shelf.run(AdaptSpec(base, "datasets/pool")).decision
     assert decision is not None and decision.reason
     names = [row.candidate for row in decision.evidence]
-    assert names == ["base", "input_statistics", "norm_statistics", "norm_affine × information_maximisation"]
+    assert names == ["base", *STATISTICS, "norm_affine × information_maximisation"]
 
 
 def test_no_version_is_made_of_what_the_gate_keeps_back(shelf: Shelf, base: str) -> None:

@@ -7,15 +7,15 @@ import numpy as np
 
 from adapters import delta
 from adapters.choice import Chosen, Plan, choose
+from adapters.decision import Decision, Row
 from adapters.engine import adapt as run_plan
-from adapters.gate import Decision, Row
 from adapters.recipe import default_plans, named
 from nets.checkpoints import Checkpoint
 from nets.model import Model, parameter_count
 from service import domain
 from service.domain import AdaptSpec, DataReference, Lineage, NewVersion, Outcome
 from service.worker.context import Context, StoredWindows
-from service.worker.pipelines import sample
+from service.worker.pipelines.sample import Sample, decode
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
 from slipway.windows import UNLABELLED, Labels, Values, check_values
@@ -31,7 +31,7 @@ class Task:
     target: StoredWindows
     values: Values
     labels: Labels | None
-    source: tuple[Values, Labels]
+    source: Sample
 
 
 def adapt(spec: AdaptSpec, context: Context) -> Outcome:
@@ -51,8 +51,9 @@ def adapt(spec: AdaptSpec, context: Context) -> Outcome:
             plans,
             target_values=task.values,
             target_labels=task.labels,
-            source_values=task.source[0],
-            source_labels=task.source[1],
+            source_values=task.source.values,
+            source_labels=task.source.labels,
+            home_confidence=task.source.confidence,
             seed=spec.seed,
             progress=stages.epochs("adapting", STEPS_SHOWN),
             should_stop=context.should_stop,
@@ -83,12 +84,12 @@ def _read(spec: AdaptSpec, context: Context) -> Task:
     return Task(base, target, values, labels if (labels != UNLABELLED).any() else None, _source(spec, context))
 
 
-def _source(spec: AdaptSpec, context: Context) -> tuple[Values, Labels]:
+def _source(spec: AdaptSpec, context: Context) -> Sample:
     """The source that the job names, else the sample kept beside the base."""
     if spec.source:
         stored = context.dataset(spec.source)
-        return np.asarray(stored.values), np.asarray(stored.labels)
-    return sample.decode(context.artifact(spec.base, "source"))
+        return Sample(np.asarray(stored.values), np.asarray(stored.labels), None)
+    return decode(context.artifact(spec.base, "source"))
 
 
 def _plans(spec: AdaptSpec, task: Task) -> Mapping[str, Plan]:
@@ -115,8 +116,8 @@ def _refit(spec: AdaptSpec, context: Context, task: Task, plan: Plan, stages: St
         objective=plan.objective,
         target_values=task.values,
         target_labels=task.labels,
-        source_values=task.source[0],
-        source_labels=task.source[1],
+        source_values=task.source.values,
+        source_labels=task.source.labels,
         seed=spec.seed,
         progress=stages.epochs("learning from all labels", STEPS_SHOWN),
         should_stop=context.should_stop,

@@ -3,19 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import jax
 import numpy as np
 
-from nets.architectures import ARCHITECTURES
+from nets.architectures import ARCHITECTURES, is_ring
 from nets.checkpoints import Checkpoint
 from nets.model import parameter_count
 from nets.pretraining import Recipe
 from nets.pretraining import pretrain as train
 from service.domain import DataReference, Lineage, NewVersion, Outcome, PretrainSpec
 from service.worker.context import Context
-from service.worker.pipelines.sample import encode
+from service.worker.pipelines.sample import SAMPLE_COUNT, Sample, encode
 from service.worker.pipelines.stages import Stages, point
 from sim.catalog import WORLDS
 from sim.generate import windows
@@ -25,13 +25,14 @@ from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
 from slipway.windows import Labels, Values
 
-WINDOW_COUNT = 400_000
+WINDOW_COUNT = 1_000_000
 WINDOW_LIMIT = 5_000_000
 EPOCH_LIMIT = 10_000
-STEPS = 16_000
+STEPS = 8_000
 EPOCH_BOUNDS = (5, 200)
-BATCH_SIZE = 256
-LEARNING_RATE = 3e-3
+BATCH_BOUNDS = (64, 2048)
+BATCHES = 400  # an epoch has about so many, within the bounds above
+LEARNING_RATE = 1.75e-3  # at the smallest batch; grows with the batch's square root
 SIMULATED_SMOOTHING = 0.0  # a simulator's labels hold no mistakes
 CHECKPOINT_SECONDS = 5.0
 
@@ -55,10 +56,10 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
         Cancelled: the job was asked to stop.
     """
     stages = Stages(context)
-    recipe = _recipe(spec)
+    _check(spec)
     with stages.stage("simulating" if spec.world else "reading"):
         source = _simulated(spec) if spec.world else _recorded(spec, context)
-    recipe = _fitting(recipe, source)
+    recipe = _recipe(spec, source)
     with stages.stage("training"):
         found = train(
             source.task,
@@ -75,28 +76,33 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
         task=source.task.to_json(),
         lineage=Lineage(recipe.architecture, spec.seed, "", (source.reference,), source.prior_json),
         parameter_count=parameter_count(found.model),
-        files={"model": found.model.to_bytes(), "source": encode(source.task, source.values, source.labels)},
+        files={"model": found.model.to_bytes(), "source": encode(_sample(source, found.confidence))},
         history=tuple(point(row, "training", recipe.epochs) for row in found.curve),
     )
     return Outcome(version=version, stage_seconds=stages.seconds)
 
 
-def _recipe(spec: PretrainSpec) -> Recipe:
-    """What was asked for, refused before anything is simulated if it cannot be."""
+def _check(spec: PretrainSpec) -> None:
+    """Refuse what cannot be done before anything is simulated."""
     if spec.architecture and spec.architecture not in ARCHITECTURES:
         raise _unknown("pretrain.architecture", spec.architecture, ARCHITECTURES)
     _check_count("pretrain.epoch_count", spec.epoch_count, EPOCH_LIMIT)
     _check_count("pretrain.world.window_count", spec.window_count, WINDOW_LIMIT)
-    architecture = spec.architecture or "cnn"
-    return Recipe(architecture, epochs=spec.epoch_count, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
 
 
-def _fitting(recipe: Recipe, source: Source) -> Recipe:
-    """The same with its open ends chosen for the data: as many steps for few windows as for many, within bounds."""
-    wanted = STEPS * recipe.batch_size / max(len(source.labels), 1)
-    epochs = recipe.epochs or int(np.clip(round(wanted), *EPOCH_BOUNDS))
-    smoothing = SIMULATED_SMOOTHING if source.prior_json else recipe.label_smoothing
-    return replace(recipe, epochs=epochs, patience=max(3, epochs // 3), label_smoothing=smoothing)
+def _recipe(spec: PretrainSpec, source: Source) -> Recipe:
+    """What was asked for, its open ends chosen for the amount of data: as many steps for few windows as for many."""
+    count = max(len(source.labels), 1)
+    batch_size = int(np.clip(2 ** round(np.log2(count / BATCHES)), *BATCH_BOUNDS))
+    epochs = spec.epoch_count or int(np.clip(round(STEPS * batch_size / count), *EPOCH_BOUNDS))
+    return Recipe(
+        architecture=spec.architecture or ("mlp" if is_ring(source.task) else "cnn"),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=LEARNING_RATE * float(np.sqrt(batch_size / BATCH_BOUNDS[0])),
+        label_smoothing=SIMULATED_SMOOTHING if source.prior_json else Recipe.label_smoothing,
+        patience=max(3, epochs // 3),
+    )
 
 
 def _simulated(spec: PretrainSpec) -> Source:
@@ -121,6 +127,10 @@ def _recorded(spec: PretrainSpec, context: Context) -> Source:
     task = TaskSpec(spec.model_id, stored.sensor, stored.classes)
     reference = DataReference(stored.name, stored.sha256, len(stored.labels))
     return Source(task, stored.values, stored.labels, reference)
+
+
+def _sample(source: Source, confidence: float | None) -> Sample:
+    return Sample(source.values[:SAMPLE_COUNT], source.labels[:SAMPLE_COUNT], confidence)
 
 
 def _digest(values: Values, labels: Labels) -> str:

@@ -1,25 +1,40 @@
-"""A sample of what a base learned from, kept beside it, so that later jobs need no simulator."""
+"""What an adaptation needs to know of the source, kept beside the base, so that later jobs need no simulator."""
 
 import io
+from dataclasses import dataclass
 
 import numpy as np
 
-from slipway.spec import TaskSpec
-from slipway.windows import Labels, Values, record_dtype
+from slipway.windows import Labels, Values
 
-COUNT = 4096  # windows at most
+SAMPLE_COUNT = 4096  # windows at most
 
 
-def encode(task: TaskSpec, values: Values, labels: Labels) -> bytes:
-    """The first windows (they come shuffled) and their labels as a ``.npy`` file of records."""
-    records = np.zeros(min(COUNT, len(labels)), record_dtype(task.sensor))
-    records["values"], records["label"] = values[: len(records)], labels[: len(records)]
+@dataclass(frozen=True)
+class Sample:
+    """Some windows of the source, and how the base did at home.
+
+    Args:
+        values: (count, time, channels).
+        labels: (count,).
+        confidence: the base's mean confidence on held-out source windows; None where it was not measured.
+    """
+
+    values: Values
+    labels: Labels
+    confidence: float | None
+
+
+def encode(sample: Sample) -> bytes:
+    """The sample as a ``.npz`` file."""
     buffer = io.BytesIO()
-    np.save(buffer, records, allow_pickle=False)
+    confidence = np.nan if sample.confidence is None else sample.confidence
+    np.savez(buffer, values=sample.values, labels=sample.labels, confidence=np.float64(confidence))
     return buffer.getvalue()
 
 
-def decode(data: bytes) -> tuple[Values, Labels]:
-    """Values (count, time, channels) and labels (count,) of what ``encode`` wrote."""
-    records = np.load(io.BytesIO(data), allow_pickle=False)
-    return np.ascontiguousarray(records["values"]), np.ascontiguousarray(records["label"])
+def decode(data: bytes) -> Sample:
+    """Read what ``encode`` wrote."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        confidence = float(arrays["confidence"])
+        return Sample(arrays["values"], arrays["labels"], None if np.isnan(confidence) else confidence)
