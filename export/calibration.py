@@ -1,7 +1,7 @@
 """Our calibrator: from steps in float and windows without labels to the int8 net that keeps their logits best.
 
 Half of the windows fixes the grids and rounds the weights; the other half chooses how far the ranges are clipped and
-how many copies of the input the first layer reads. Nothing here looks at a label.
+how many copies of the input the first layer reads; the choice is then fitted to all. Nothing here looks at a label.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from export.steps import Floats, Steps
 from slipway.errors import Reason, Refused
 
 CLIPS = (0.0, 0.01, 0.1)  # percent of the numbers left out of a range, at each end; 0 is min-max
-COPIES = (1, 2, 4)
+COPIES = (1, 2, 4, 8)
 AGREEMENT_GOAL = 0.998  # no more copies once this share of decisions is kept: at most 0.2 points of accuracy are lost
 WINDOW_LIMIT = 4096
 SAMPLE_LIMIT = 65_536  # samples in time over all windows used
@@ -79,7 +79,8 @@ def calibrate(
         if best.agreement >= AGREEMENT_GOAL:
             break
         best = min(best, judged(best.clip, count), key=_error)
-    return best
+    final = quantize(steps, np.concatenate([fitting, judging]), clip=best.clip, copies=best.net.entry.copies)
+    return replace(final, error=best.error, agreement=best.agreement)
 
 
 def quantize(steps: Steps, values: Floats, *, clip: float = 0.0, copies: int = 1) -> Calibration:
