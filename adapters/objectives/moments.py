@@ -52,6 +52,24 @@ def solve(model: Model, names: frozenset[str], values: Values) -> Arrays:
     return arrays
 
 
+def from_statistics(model: Model, mean: Doubles, variance: Doubles) -> Model:
+    """``input_statistics × moments`` for a device that sends no window: equal to what its windows would give.
+
+    Args:
+        model: its first layer normalises the raw channels.
+        mean: (channels,), in the channels' units.
+        variance: (channels,), in their squares.
+
+    Raises:
+        Refused: FIELD_INVALID when the model does not normalise its input.
+    """
+    if not isinstance(model.layers[0], Normalize):
+        remedy = "Upload windows, and adapt with another scope."
+        problem = "the model has no input statistics to set"
+        raise Refused(Reason.FIELD_INVALID, field="scope", problem=problem, found=model.layers[0], remedy=remedy)
+    return Model(model.task, model.layers, {**model.arrays, **_statistics(model, 0, mean, variance)})
+
+
 def _reaching(model: Model, arrays: Arrays, index: int, values: Values) -> Iterator[npt.NDArray[np.float32]]:
     for start in range(0, len(values), CHUNK):
         part = values[start : start + CHUNK]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from sim.worlds.rover import TASK
 from slipway.bundle.archive import read
 from slipway.bundle.runtime import Runtime
 from slipway.errors import Reason, Refused
+from slipway.spec import Channel
 
 SMALL = PretrainSpec("rover", world="rover", window_count=6000, architecture="mlp", epoch_count=3, seed=1)
 KINDS = {PretrainSpec: "pretrain", AdaptSpec: "adapt", ExportSpec: "export", EvaluateSpec: "evaluate"}
@@ -194,6 +196,57 @@ def test_what_cannot_be_adapted_is_refused(
     with pytest.raises(Refused) as refused:
         shelf.run(replace(AdaptSpec(base, "datasets/pool"), **change))
     assert (refused.value.reason, refused.value.field) == (reason, field)
+
+
+def statistics_only(shelf: Shelf, values: np.ndarray) -> str:
+    samples = values.reshape(-1, values.shape[-1]).astype(np.float64)
+    statistics = (len(samples), samples.mean(0), np.square(samples - samples.mean(0)).sum(0))
+    name = shelf.put("told", values[:0], None)
+    shelf.datasets[name] = replace(shelf.datasets[name], statistics=statistics)
+    return name
+
+
+def test_statistics_alone_give_what_their_windows_would(shelf: Shelf, base: str) -> None:
+    spec = AdaptSpec(base, "datasets/pool", "input_statistics", {"moments": 1.0}, enforce_gate=False)
+    told = statistics_only(shelf, shelf.datasets["datasets/pool"].values)
+    from_windows, from_statistics = (
+        shelf.model(shelf.keep(shelf.run(replace(spec, target=t)))) for t in (spec.target, told)
+    )
+    for name in ("0.mean", "0.deviation"):
+        np.testing.assert_allclose(from_statistics.arrays[name], from_windows.arrays[name], rtol=1e-5)
+
+
+def test_statistics_alone_pass_no_gate_and_fit_no_other_scope(shelf: Shelf, base: str) -> None:
+    told = statistics_only(shelf, shelf.datasets["datasets/pool"].values)
+    outcome = shelf.run(AdaptSpec(base, told))
+    assert outcome.version is None and outcome.decision is not None and "only statistics" in outcome.decision.reason
+    with pytest.raises(Refused) as refused:
+        shelf.run(AdaptSpec(base, told, "norm_statistics", {"moments": 1.0}))
+    assert refused.value.field == "adapt.scope"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"rate_hz": 10.0}, Reason.RATE_MISMATCH),
+        ({"window_length": 2}, Reason.WINDOW_SHAPE_MISMATCH),
+        ({"channels": tuple(Channel(c.name, "cm") for c in TASK.sensor.channels)}, Reason.FIELD_INVALID),
+    ],
+)
+def test_another_sensor_is_refused_by_every_job(
+    shelf: Shelf, base: str, change: dict[str, Any], reason: Reason
+) -> None:
+    pool = shelf.datasets["datasets/pool"]
+    shelf.datasets["datasets/other"] = replace(pool, sensor=replace(TASK.sensor, **change))
+    for spec in (
+        AdaptSpec(base, "datasets/other"),
+        AdaptSpec(base, "datasets/pool", source="datasets/other"),
+        ExportSpec(base, "datasets/other"),
+        EvaluateSpec(base, "datasets/other"),
+    ):
+        with pytest.raises(Refused) as refused:
+            shelf.run(spec)
+        assert refused.value.reason is reason
 
 
 # Export.

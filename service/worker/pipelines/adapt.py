@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,15 +10,18 @@ from adapters import delta
 from adapters.choice import Chosen, Plan, choose
 from adapters.decision import Decision, Row
 from adapters.engine import adapt as run_plan
+from adapters.objectives import moments
 from adapters.recipe import default_plans, named
 from nets.checkpoints import Checkpoint
 from nets.model import Model, parameter_count
 from service import domain
 from service.domain import AdaptSpec, DataReference, Lineage, NewVersion, Outcome
 from service.worker.context import Context, StoredWindows
+from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.sample import Sample, decode
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
+from slipway.spec import TaskSpec
 from slipway.windows import UNLABELLED, Labels, Values, check_values
 
 STEPS_SHOWN = 20  # epochs after which a bar of unknown length is full
@@ -43,7 +47,11 @@ def adapt(spec: AdaptSpec, context: Context) -> Outcome:
     """
     stages = Stages(context)
     with stages.stage("reading"):
-        task = _read(spec, context)
+        base, target = Model.from_bytes(context.artifact(spec.base, "model")), context.dataset(spec.target)
+        check_fit(target, base.task, "adapt.target")
+        if not len(target.values) and target.statistics is not None:
+            return from_statistics(spec, context, base, target)
+        task = _task(spec, context, base, target)
     plans = _plans(spec, task)
     with stages.stage("adapting"):
         chosen = choose(
@@ -62,32 +70,54 @@ def adapt(spec: AdaptSpec, context: Context) -> Outcome:
     name, model = chosen.decision.chosen, chosen.model
     if not spec.enforce_gate:
         name = next(iter(plans)) if spec.scope else _best(chosen, plans)
-        with stages.stage("learning from all labels"):
+        with stages.stage("refitting"):
             model = _refit(spec, context, task, plans[name], stages)
     decision = _decision(chosen.decision)
     if model is task.base:
         return Outcome(decision=decision, stage_seconds=stages.seconds)
-    return _outcome(spec, context, task, name, model, decision, stages)
+    data = DataReference(task.target.name, task.target.sha256, len(task.values))
+    rest = {"decision": decision, "stage_seconds": stages.seconds}
+    return adapted(spec, context, task.base, model, name=name, data=data, **rest)
 
 
-def _read(spec: AdaptSpec, context: Context) -> Task:
-    base = Model.from_bytes(context.artifact(spec.base, "model"))
-    target = context.dataset(spec.target)
+def _task(spec: AdaptSpec, context: Context, base: Model, target: StoredWindows) -> Task:
     if not len(target.values):
         raise Refused(Reason.DATASET_EMPTY, field="adapt.target", name=target.name)
     labels = np.asarray(target.labels)
-    if (labels != UNLABELLED).any() and target.classes != base.task.classes:
-        remedy = "Label the dataset with the classes of the model's task, in their order."
-        problem = f"its labels index other classes than the model's {base.task.classes}"
-        raise Refused(Reason.FIELD_INVALID, field="adapt.target", problem=problem, found=target.classes, remedy=remedy)
     values = check_values(np.asarray(target.values), base.task.sensor, "adapt.target")
-    return Task(base, target, values, labels if (labels != UNLABELLED).any() else None, _source(spec, context))
+    return Task(
+        base, target, values, labels if (labels != UNLABELLED).any() else None, _source(spec, context, base.task)
+    )
 
 
-def _source(spec: AdaptSpec, context: Context) -> Sample:
+def from_statistics(spec: AdaptSpec, context: Context, base: Model, target: StoredWindows) -> Outcome:
+    """Fit the input statistics to a device that sent statistics and no window.
+
+    No evidence speaks for or against it without a window, so the gate lets nothing through.
+
+    Raises:
+        Refused: another scope than ``input_statistics`` was asked for.
+    """
+    if spec.scope not in ("", "input_statistics") or set(spec.objectives) - {"moments"}:
+        problem = "the dataset holds statistics only, which fit input_statistics × moments"
+        remedy = "Leave scope and objectives empty, or upload windows."
+        raise Refused(Reason.FIELD_INVALID, field="adapt.scope", problem=problem, found=spec.scope, remedy=remedy)
+    assert target.statistics is not None
+    count, mean, squares = target.statistics
+    reason = "keep the base: only statistics were sent, and without windows nothing can be compared"
+    decision = domain.Decision("base", False, reason)
+    if spec.enforce_gate:
+        return Outcome(decision=decision)
+    model = moments.from_statistics(base, mean, squares / count)
+    data = DataReference(target.name, target.sha256, 0)
+    return adapted(spec, context, base, model, name="input_statistics", data=data, decision=decision)
+
+
+def _source(spec: AdaptSpec, context: Context, task: TaskSpec) -> Sample:
     """The source that the job names, else the sample kept beside the base."""
     if spec.source:
         stored = context.dataset(spec.source)
+        check_fit(stored, task, "adapt.source")
         return Sample(np.asarray(stored.values), np.asarray(stored.labels), None)
     return decode(context.artifact(spec.base, "source"))
 
@@ -119,25 +149,31 @@ def _refit(spec: AdaptSpec, context: Context, task: Task, plan: Plan, stages: St
         source_values=task.source.values,
         source_labels=task.source.labels,
         seed=spec.seed,
-        progress=stages.epochs("learning from all labels", STEPS_SHOWN),
+        progress=stages.epochs("refitting", STEPS_SHOWN),
         should_stop=context.should_stop,
         checkpoint=Checkpoint(context.folder / "refitting", every_seconds=5.0),
     ).model
 
 
-def _outcome(
-    spec: AdaptSpec, context: Context, task: Task, name: str, model: Model, decision: domain.Decision, stages: Stages
+def adapted(
+    spec: AdaptSpec, context: Context, base: Model, model: Model, *, name: str, data: DataReference, **rest: Any
 ) -> Outcome:
-    adapter = delta.to_bytes(task.base, model)
-    reference = DataReference(task.target.name, task.target.sha256, len(task.values))
+    """The outcome that enters an adapted model as a new version of its base's line.
+
+    Args:
+        name: the candidate that the model is.
+        data: what it was fitted to.
+        rest: the other fields of ``Outcome``.
+    """
+    adapter = delta.to_bytes(base, model)
     version = NewVersion(
         model_id=spec.base.split("/")[1],
-        task=task.base.task.to_json(),
-        lineage=Lineage(name, spec.seed, spec.base, (reference,), "", decision),
+        task=base.task.to_json(),
+        lineage=Lineage(name, spec.seed, spec.base, (data,), "", rest.get("decision")),
         parameter_count=parameter_count(model),
         files={"model": model.to_bytes(), "adapter": adapter, "source": context.artifact(spec.base, "source")},
     )
-    return Outcome(version=version, decision=decision, stage_seconds=stages.seconds, adapter_size_bytes=len(adapter))
+    return Outcome(version=version, adapter_size_bytes=len(adapter), **rest)
 
 
 def _decision(decision: Decision) -> domain.Decision:

@@ -7,6 +7,7 @@ from nets.inference import logits
 from nets.model import Model
 from service.domain import EvaluateSpec, Evaluation, Outcome
 from service.worker.context import Context
+from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
 from slipway.windows import UNLABELLED, Labels, check_values
@@ -23,12 +24,12 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
     with stages.stage("reading"):
         model = Model.from_bytes(context.artifact(spec.version, "model"))
         stored = context.dataset(spec.dataset)
+        check_fit(stored, model.task, "evaluate.dataset")
         said = np.asarray(stored.labels) != UNLABELLED
         if not said.any():
             raise Refused(Reason.LABELS_MISSING, field="evaluate.dataset", found=0, name=stored.name, expected="1")
         values = check_values(np.asarray(stored.values)[said], model.task.sensor, "evaluate.dataset")
         labels = np.asarray(stored.labels)[said]
-        _check_classes(stored.classes, model.task.classes)
     with stages.stage("answering"):
         if spec.form == "learned":
             answers = logits(model, values)
@@ -52,15 +53,3 @@ def measure(answers: np.ndarray, labels: Labels, classes: tuple[str, ...]) -> Ev
     f1 = 2 * right[either > 0] / either[either > 0]
     rows = tuple(tuple(int(count) for count in row) for row in confusion)
     return Evaluation(float(right.sum() / len(labels)), float(f1.mean()), rows, classes, len(labels))
-
-
-def _check_classes(found: tuple[str, ...], expected: tuple[str, ...]) -> None:
-    if found != expected:
-        remedy = "Label the dataset with the classes of the model's task, in their order."
-        raise Refused(
-            Reason.FIELD_INVALID,
-            field="evaluate.dataset",
-            problem=f"its labels index other classes than the model's {expected}",
-            found=found,
-            remedy=remedy,
-        )

@@ -6,6 +6,7 @@ from export.package import export as package
 from nets.model import Model
 from service.domain import ExportSpec, Outcome
 from service.worker.context import Context
+from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
 from slipway.windows import Values
@@ -25,6 +26,7 @@ def export(spec: ExportSpec, context: Context) -> Outcome:
     with stages.stage("reading"):
         model = Model.from_bytes(context.artifact(spec.version, "model"))
         stored = context.dataset(spec.calibration)
+        check_fit(stored, model.task, "export.calibration")
         values = _spread(np.asarray(stored.values), 2 * CALIBRATION_COUNT)
         if len(values) < 2:
             raise Refused(Reason.DATASET_EMPTY, field="export.calibration", name=spec.calibration)
