@@ -1,9 +1,11 @@
 """Measure a version on labelled windows."""
 
 import numpy as np
+import numpy.typing as npt
 
 from export.proof import run
 from nets.inference import logits
+from nets.metrics import accuracy, confusion, macro_f1
 from nets.model import Model
 from service.domain import EvaluateSpec, Evaluation, Outcome
 from service.worker.context import Context
@@ -38,18 +40,8 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
     return Outcome(evaluation=measure(answers.argmax(1), labels, model.task.classes), stage_seconds=stages.seconds)
 
 
-def measure(answers: np.ndarray, labels: Labels, classes: tuple[str, ...]) -> Evaluation:
-    """Accuracy, macro-F1 over the classes that occur in labels or answers, and the confusion matrix.
-
-    Args:
-        answers: (count,) class indices.
-        labels: (count,) class indices.
-        classes: their names.
-    """
-    confusion = np.zeros((len(classes), len(classes)), np.int64)
-    np.add.at(confusion, (labels, answers), 1)
-    right = np.diag(confusion)
-    either = confusion.sum(0) + confusion.sum(1)
-    f1 = 2 * right[either > 0] / either[either > 0]
-    rows = tuple(tuple(int(count) for count in row) for row in confusion)
-    return Evaluation(float(right.sum() / len(labels)), float(f1.mean()), rows, classes, len(labels))
+def measure(answers: npt.NDArray[np.int64], labels: Labels, classes: tuple[str, ...]) -> Evaluation:
+    """Accuracy, macro-F1 and the confusion matrix of answers (count,) to windows labelled (count,)."""
+    counts = confusion(answers, labels, len(classes))
+    rows = tuple(tuple(int(count) for count in row) for row in counts)
+    return Evaluation(accuracy(counts), macro_f1(counts), rows, classes, len(labels))

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import jax
-import numpy as np
 
-from nets.architectures import ARCHITECTURES, is_ring
+from nets.architectures import ARCHITECTURES
 from nets.checkpoints import Checkpoint
 from nets.model import parameter_count
-from nets.pretraining import Recipe
 from nets.pretraining import pretrain as train
+from nets.recipe import recipe_for
 from service.domain import DataReference, Lineage, NewVersion, Outcome, PretrainSpec
 from service.worker.context import Context
 from service.worker.pipelines.sample import SAMPLE_COUNT, Sample, encode
@@ -28,12 +27,6 @@ from slipway.windows import Labels, Values
 WINDOW_COUNT = 1_000_000
 WINDOW_LIMIT = 5_000_000
 EPOCH_LIMIT = 10_000
-STEPS = 8_000
-EPOCH_BOUNDS = (5, 200)
-BATCH_BOUNDS = (64, 2048)
-BATCHES = 400  # an epoch has about so many, within the bounds above
-LEARNING_RATE = 1.75e-3  # at the smallest batch; grows with the batch's square root
-SIMULATED_SMOOTHING = 0.0  # a simulator's labels hold no mistakes
 CHECKPOINT_SECONDS = 5.0
 
 
@@ -59,7 +52,13 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
     _check(spec)
     with stages.stage("simulating" if spec.world else "reading"):
         source = _simulated(spec) if spec.world else _recorded(spec, context)
-    recipe = _recipe(spec, source)
+    recipe = recipe_for(
+        source.task,
+        len(source.labels),
+        architecture=spec.architecture,
+        epochs=spec.epoch_count,
+        simulated=bool(spec.world),
+    )
     with stages.stage("training"):
         found = train(
             source.task,
@@ -88,21 +87,6 @@ def _check(spec: PretrainSpec) -> None:
         raise _unknown("pretrain.architecture", spec.architecture, ARCHITECTURES)
     _check_count("pretrain.epoch_count", spec.epoch_count, EPOCH_LIMIT)
     _check_count("pretrain.world.window_count", spec.window_count, WINDOW_LIMIT)
-
-
-def _recipe(spec: PretrainSpec, source: Source) -> Recipe:
-    """What was asked for, its open ends chosen for the amount of data: as many steps for few windows as for many."""
-    count = max(len(source.labels), 1)
-    batch_size = int(np.clip(2 ** round(np.log2(count / BATCHES)), *BATCH_BOUNDS))
-    epochs = spec.epoch_count or int(np.clip(round(STEPS * batch_size / count), *EPOCH_BOUNDS))
-    return Recipe(
-        architecture=spec.architecture or ("mlp" if is_ring(source.task) else "cnn"),
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=LEARNING_RATE * float(np.sqrt(batch_size / BATCH_BOUNDS[0])),
-        label_smoothing=SIMULATED_SMOOTHING if source.prior_json else Recipe.label_smoothing,
-        patience=max(3, epochs // 3),
-    )
 
 
 def _simulated(spec: PretrainSpec) -> Source:
