@@ -27,7 +27,7 @@ from slipway.windows import Labels, Values
 WINDOW_COUNT = 1_000_000
 WINDOW_LIMIT = 5_000_000
 EPOCH_LIMIT = 10_000
-CHECKPOINT_SECONDS = 5.0
+CHECKPOINT_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
