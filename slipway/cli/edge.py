@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,7 +123,7 @@ def _run_on(installer: "Installer", input: str, poll: float) -> None:
     from slipway.edge.agent import Agent
 
     agent = Agent(installer, random=random.random, poll_s=poll)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _end_on_sigterm(agent.stop)
     try:
         agent.start()
         if input:
@@ -131,6 +132,26 @@ def _run_on(installer: "Installer", input: str, poll: float) -> None:
             agent.wait()
     finally:
         agent.stop()
+
+
+def _end_on_sigterm(stop: Callable[[], None]) -> None:
+    """End well on SIGTERM, whatever the main thread waits for.
+
+    A handler that raises there is not enough: when the signal comes just before a blocking read, it is heard only after
+    the next window. The interpreter writes the signal to a pipe at once, and a thread of its own reads it.
+    """
+    heard, said = os.pipe()
+    os.set_blocking(said, False)
+    signal.set_wakeup_fd(said, warn_on_full_buffer=False)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def wait() -> None:
+        while signal.SIGTERM not in os.read(heard, 64):
+            pass
+        stop()
+        os._exit(0)
+
+    threading.Thread(target=wait, name="slipway-end", daemon=True).start()
 
 
 @contextmanager

@@ -146,7 +146,7 @@ def _describe_version(version: "Version") -> None:
         pairs += [("method", lineage.method), ("from", lineage.parent), ("job", lineage.job), ("data", data)]
     if version.history:
         last = version.history[-1]
-        words = f"{len(version.history)} epochs, loss {last.loss:.3f}, validation {last.validation_accuracy:.2%}"
+        words = f"{last.epoch} epochs, loss {last.loss:.3f}, validation {last.validation_accuracy:.2%}"
         pairs.append(("learning", words))
     pairs.append(("created", show.age_words(version.create_time)))
     show.facts(version.name, pairs)
