@@ -15,7 +15,7 @@ import numpy as np
 from slipway.errors import Reason, Refused
 from studies import rover
 
-TIMEOUT_SECONDS = 60.0
+TIMEOUT_SECONDS = 20.0
 DOWNLOAD_LIMIT_BYTES = 16 << 20
 MEMBER_LIMIT_BYTES = 32 << 20
 CHUNK_BYTES = 1 << 16

@@ -48,10 +48,10 @@ def learn(client: Client, seed: int, tell: Telling) -> Learned:
     for scope in ("input_statistics", "norm_statistics"):
         forced = lab.adapt(base, "pool", scope, scope=scope, objectives={"moments": 1.0}, enforce_gate=False)
         size = forced.adapter_size_bytes
-        rows.append(lab.measured(scope, f"+ {scope.replace('_', ' ')} of the pool", forced.version, size))
+        rows.append(lab.measured(scope, f"+ {scope.replace('_', ' ')}", forced.version, size))
     free = lab.adapt(base, "pool", "adapting, the service chooses")
     shipped = free.version or base
-    rows.append(lab.measured("unsupervised", "+ unlabelled pool, past the gate", shipped, free.adapter_size_bytes))
+    rows.append(lab.measured("unsupervised", "+ unlabelled pool, gated", shipped, free.adapter_size_bytes))
     rows += _labelled(lab, base)
     assert free.decision is not None
     history = client.models.version(base).history
@@ -61,10 +61,10 @@ def learn(client: Client, seed: int, tell: Telling) -> Learned:
 def _labelled(lab: "_Lab", base: str) -> list[Row]:
     """The rows that labels make: few past the gate, the same few without simulation, and all without simulation."""
     few = lab.adapt(base, "few", f"adapting with {FEW} labels a class")
-    rows = [lab.measured(f"shot_{FEW}", f"+ {FEW} labels a class", few.version or base, few.adapter_size_bytes)]
+    rows = [lab.measured(f"shot_{FEW}", f"+ {FEW} labels a class, gated", few.version or base, few.adapter_size_bytes)]
     for name, dataset, meaning in (
         (f"scratch_{FEW}", "few", f"{FEW} labels a class alone"),
-        ("supervised", "all", "every label of the pool alone"),
+        ("supervised", "all", "every pool label alone"),
     ):
         version, _ = lab.pretrain(f"from-{dataset}", f"learning from {dataset} labels", dataset=dataset)
         rows.append(lab.measured(name, meaning, version))

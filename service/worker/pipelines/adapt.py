@@ -2,24 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from adapters import delta
 from adapters.choice import Chosen, Plan, choose
 from adapters.decision import Decision, Row
 from adapters.engine import adapt as run_plan
-from adapters.objectives import moments
 from adapters.recipe import default_plans, named
 from nets.checkpoints import Checkpoint
-from nets.model import Model, parameter_count
+from nets.model import Model
 from service import domain
-from service.domain import AdaptSpec, DataReference, Lineage, NewVersion, Outcome
+from service.domain import AdaptSpec, DataReference, Outcome
 from service.worker.context import Context, StoredWindows
 from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.sample import Sample, decode
 from service.worker.pipelines.stages import Stages
+from service.worker.pipelines.statistics import from_statistics
+from service.worker.pipelines.version import adapted
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
 from slipway.windows import UNLABELLED, Labels, Values, check_values
@@ -90,29 +89,6 @@ def _task(spec: AdaptSpec, context: Context, base: Model, target: StoredWindows)
     )
 
 
-def from_statistics(spec: AdaptSpec, context: Context, base: Model, target: StoredWindows) -> Outcome:
-    """Fit the input statistics to a device that sent statistics and no window.
-
-    No evidence speaks for or against it without a window, so the gate lets nothing through.
-
-    Raises:
-        Refused: another scope than ``input_statistics`` was asked for.
-    """
-    if spec.scope not in ("", "input_statistics") or set(spec.objectives) - {"moments"}:
-        problem = "the dataset holds statistics only, which fit input_statistics × moments"
-        remedy = "Leave scope and objectives empty, or upload windows."
-        raise Refused(Reason.FIELD_INVALID, field="adapt.scope", problem=problem, found=spec.scope, remedy=remedy)
-    assert target.statistics is not None
-    count, mean, squares = target.statistics
-    reason = "keep the base: only statistics were sent, and without windows nothing can be compared"
-    decision = domain.Decision("base", False, reason)
-    if spec.enforce_gate:
-        return Outcome(decision=decision)
-    model = moments.from_statistics(base, mean, squares / count)
-    data = DataReference(target.name, target.sha256, 0)
-    return adapted(spec, context, base, model, name="input_statistics", data=data, decision=decision)
-
-
 def _source(spec: AdaptSpec, context: Context, task: TaskSpec) -> Sample:
     """The source that the job names, else the sample kept beside the base."""
     if spec.source:
@@ -153,27 +129,6 @@ def _refit(spec: AdaptSpec, context: Context, task: Task, plan: Plan, stages: St
         should_stop=context.should_stop,
         checkpoint=Checkpoint(context.folder / "refitting", every_seconds=5.0),
     ).model
-
-
-def adapted(
-    spec: AdaptSpec, context: Context, base: Model, model: Model, *, name: str, data: DataReference, **rest: Any
-) -> Outcome:
-    """The outcome that enters an adapted model as a new version of its base's line.
-
-    Args:
-        name: the candidate that the model is.
-        data: what it was fitted to.
-        rest: the other fields of ``Outcome``.
-    """
-    adapter = delta.to_bytes(base, model)
-    version = NewVersion(
-        model_id=spec.base.split("/")[1],
-        task=base.task.to_json(),
-        lineage=Lineage(name, spec.seed, spec.base, (data,), "", rest.get("decision")),
-        parameter_count=parameter_count(model),
-        files={"model": model.to_bytes(), "adapter": adapter, "source": context.artifact(spec.base, "source")},
-    )
-    return Outcome(version=version, adapter_size_bytes=len(adapter), **rest)
 
 
 def _decision(decision: Decision) -> domain.Decision:

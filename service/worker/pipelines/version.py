@@ -1,0 +1,29 @@
+"""An adapted model as a new version of its base's line."""
+
+from typing import Any
+
+from adapters import delta
+from nets.model import Model, parameter_count
+from service.domain import AdaptSpec, DataReference, Lineage, NewVersion, Outcome
+from service.worker.context import Context
+
+
+def adapted(
+    spec: AdaptSpec, context: Context, base: Model, model: Model, *, name: str, data: DataReference, **rest: Any
+) -> Outcome:
+    """The outcome that enters an adapted model as a new version of its base's line.
+
+    Args:
+        name: the candidate that the model is.
+        data: what it was fitted to.
+        rest: the other fields of ``Outcome``.
+    """
+    adapter = delta.to_bytes(base, model)
+    version = NewVersion(
+        model_id=spec.base.split("/")[1],
+        task=base.task.to_json(),
+        lineage=Lineage(name, spec.seed, spec.base, (data,), "", rest.get("decision")),
+        parameter_count=parameter_count(model),
+        files={"model": model.to_bytes(), "adapter": adapter, "source": context.artifact(spec.base, "source")},
+    )
+    return Outcome(version=version, adapter_size_bytes=len(adapter), **rest)
