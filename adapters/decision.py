@@ -18,8 +18,7 @@ class Rules:
         overturned: share of the windows the base is sure of that a candidate may answer otherwise.
         crowded: a candidate whose answers fill less than this share of the plausible number of classes has collapsed.
         far: divergence from the source inside a model, in nats a channel, over which its sureness means nothing: such a
-            candidate is vetoed; when the base itself is that far from home, only anchors are heard, and it may be
-            overturned.
+            candidate is vetoed; when the base itself is that far from home, only labels are heard.
         strayed: total variation, at most, from a candidate's class shares to the nearest plausible ones: those of the
             base's answers, of the source, or half way between.
         confidence: share of resamples in which a candidate must beat the base on a validator to be clearly better.

@@ -2,10 +2,11 @@
 
 First the base must show a symptom: be less sure on the pool than it was at home (difference of confidences; Guillory
 et al. 2021, https://arxiv.org/abs/2107.03315). Without one nothing could be gained, and whatever a candidate answers
-otherwise would be harm. Then candidates compete on evidence that needs no label. Some validators are anchors: they
-compare with what is known of the source, and being sure of itself does not help a model there. The others are signs. A
-candidate is defended when an anchor is clearly for it, none is clearly against it, and no more signs are against it
-than for it.
+otherwise would be harm. Nor may a candidate change more answers than the base is expected to have wrong; and where the
+base is so far from home that its sureness means nothing, only labels can tell. Then candidates compete on evidence
+that needs no label. Some validators are anchors: they compare with what is known of the source, and sureness does not
+help a model there. The others are signs. A candidate is defended when an anchor is clearly for it, none is clearly
+against it, and no more signs are against it than for it.
 
 A veto takes out what no evidence can save: a model in which the pool looks nothing like the source, that overturns too
 much of what the base was sure of, or whose answers crowd into fewer classes than the pool can plausibly hold. A few

@@ -71,12 +71,11 @@ def defended(case: Case, row: Row) -> bool:
         return False
     if (labels := _verdict(case, row, LABELS)) != 0:
         return labels > 0
-    if case.symptom is None or case.symptom < case.rules.symptom:
+    if case.lost or case.symptom is None or case.symptom < case.rules.symptom or _overreaches(case, row):
         return False
     anchors = [_verdict(case, row, name) for name in row.beats if name in ANCHORS]
     signs = [_verdict(case, row, name) for name in row.beats if name not in ANCHORS]
-    heard = 0 if case.lost else sum(signs)
-    return max(anchors, default=0) > 0 and min(anchors) >= 0 and heard >= 0
+    return max(anchors, default=0) > 0 and min(anchors) >= 0 and sum(signs) >= 0
 
 
 def refusal(case: Case, rows: Sequence[Row]) -> str:
@@ -86,11 +85,25 @@ def refusal(case: Case, rows: Sequence[Row]) -> str:
     if case.symptom < case.rules.symptom:
         here, home = rows[0].confidence, rows[0].confidence + case.symptom
         return f"it shows no symptom, its confidence is {here:.3f} on the pool and was {home:.3f} at home"
+    if case.lost:
+        return "the pool is so far from home that nothing but a few labels can tell whether a change helps"
     standing = [row for row in rows[1:] if not row.veto]
     if not standing:
         return "; ".join(f"{row.name}: {row.veto}" for row in rows[1:]) or "there is no candidate"
     best = min(standing, key=lambda row: row.rank or 0)
+    if _overreaches(case, best):
+        expected = 1 - rows[0].confidence
+        return f"{best.name} changes {best.changed:.0%} of the answers, the base is expected to err in {expected:.0%}"
     return f"no candidate is clearly better; {best.name} came nearest, with {tally(case, best)}"
+
+
+def _overreaches(case: Case, row: Row) -> bool:
+    """Whether a candidate changes more answers than the base is expected to have wrong.
+
+    Whatever it changes beyond the base's errors it spoils. A confidence that is calibrated at home estimates the errors
+    (Guillory et al. 2021).
+    """
+    return row.changed > 1 - float(case.trials[0].probabilities.max(1).mean())
 
 
 def tally(case: Case, row: Row) -> str:

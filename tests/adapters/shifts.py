@@ -15,5 +15,11 @@ def shifted(count: int, seed: int, shares=(0.5, 0.3, 0.2)):
     return values * GAIN + OFFSET, labels
 
 
+def drifted(count: int, seed: int, shares=(0.5, 0.3, 0.2)):
+    """Windows of a device that went part of that way: the base is less sure, and sometimes wrong."""
+    values, labels = waves(count, seed, shares)
+    return (values * GAIN**0.6 + OFFSET * np.float32(0.6)).astype(np.float32), labels
+
+
 def accuracy(model, values, labels) -> float:
     return float((logits(model, values).argmax(1) == labels).mean())

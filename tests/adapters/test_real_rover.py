@@ -41,8 +41,6 @@ def test_what_is_shipped_is_not_worse_than_the_base(recording, learned, gain):
         for model in (learned.model, chosen.model)
     )
     assert after >= before - 0.005
-    if gain == 1.5:
-        assert chosen.decision.promoted and after > before + 0.1
 
 
 def test_a_pool_of_one_command_is_left_alone(recording, learned):
