@@ -28,7 +28,7 @@ def mlp(task: TaskSpec, *, widths: Sequence[int] = (256, 128, 64), dropout: floa
     """Flat window → dense layers with batch normalisation.
 
     Args:
-        task: fixes the number of classes.
+        task: fixes the number of classes or outputs.
         widths: features of each hidden layer.
         dropout: share of numbers dropped before the last layer in training.
     """
@@ -119,7 +119,7 @@ def _dense(widths: Sequence[int]) -> list[Layer]:
 
 
 def _head(task: TaskSpec, dropout: float) -> list[Layer]:
-    return [*([Dropout(dropout)] if dropout else []), Dense(len(task.classes))]
+    return [*([Dropout(dropout)] if dropout else []), Dense(task.answer_size)]
 
 
 def _convolution(first: bool, channels: int, width: int, size: int, circular: bool) -> list[Layer]:

@@ -27,6 +27,16 @@ def cross_entropy(
     return (losses * weights).sum() / jnp.maximum(weights.sum(), 1e-9)
 
 
+def squared_error(outputs: Array, targets: Array) -> Array:
+    """Mean squared error over batch and outputs.
+
+    Args:
+        outputs: (batch, outputs).
+        targets: (batch, outputs), in the same units.
+    """
+    return jnp.square(outputs - targets).mean()
+
+
 def balancing_weights(labels: npt.NDArray[np.int32], class_count: int) -> npt.NDArray[np.float32]:
     """Class weights that make every present class count the same in sum; mean 1 over the windows."""
     counts = np.bincount(labels, minlength=class_count)

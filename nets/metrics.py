@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from slipway.windows import Labels
+from slipway.windows import Labels, Targets
 
 Counts = npt.NDArray[np.int64]
 
@@ -24,6 +24,20 @@ def confusion(answers: npt.NDArray[np.int64], labels: Labels, class_count: int) 
 def accuracy(counts: Counts) -> float:
     """Share of right answers in a confusion matrix."""
     return float(np.trace(counts) / counts.sum())
+
+
+def determination(answers: npt.NDArray[np.float32], targets: Targets) -> npt.NDArray[np.float64]:
+    """R², one minus the squared error over the targets' variance, for each output.
+
+    Args:
+        answers: (count, outputs).
+        targets: (count, outputs).
+
+    Returns:
+        (outputs,); 1 is perfect, 0 as good as the mean, below 0 worse than the mean.
+    """
+    missed = np.square(np.float64(answers) - targets).sum(0)
+    return np.asarray(1 - missed / np.maximum(np.square(targets - np.float64(targets.mean(0))).sum(0), 1e-12))
 
 
 def macro_f1(counts: Counts) -> float:

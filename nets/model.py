@@ -26,7 +26,7 @@ class Model:
 
     Args:
         task: the question it answers; its sensor fixes the input shape (time, channels).
-        layers: the description; the output shape is (len(task.classes),), logits.
+        layers: the description; the output shape is (task.answer_size,): logits, or the outputs in their units.
         arrays: ``{"<index>.<name>": array}`` with the shapes of ``layers.all_array_shapes``.
 
     Raises:
@@ -45,8 +45,8 @@ class Model:
             wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
             raise ValueError(f"arrays do not fit the layers: {wrong[:5]}")
         output = records.shapes(self.layers, shape)[-1]
-        if output != (len(self.task.classes),):
-            raise ValueError(f"the net ends in shape {output}, the task has {len(self.task.classes)} classes")
+        if output != (self.task.answer_size,):
+            raise ValueError(f"the net ends in shape {output}, the task asks for {self.task.answer_size} numbers")
 
     def to_bytes(self) -> bytes:
         """The model as one safetensors file, the description as a JSON tensor beside the arrays."""

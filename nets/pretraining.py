@@ -11,6 +11,7 @@ import optax
 from flax import nnx
 from jax import Array
 
+from nets import regression
 from nets.architectures import ARCHITECTURES
 from nets.checkpoints import Checkpoint
 from nets.epoch import Batch, Loss
@@ -23,7 +24,7 @@ from nets.training import Epoch, Progress, Validation, train
 from nets.windows import Windows, bucket, stratified_split
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
-from slipway.windows import UNLABELLED, Labels, Values, check_labels, check_values
+from slipway.windows import UNLABELLED, Answers, Values, check_labels, check_targets, check_values
 
 DEVIATION_FLOOR = 1e-6  # in the channel's unit: a constant channel must not become infinite
 
@@ -63,7 +64,8 @@ class Pretrained:
 
     Args:
         model: the base.
-        confidence: its mean confidence on the held-out windows; a later device is compared with it. None without any.
+        confidence: its mean confidence on the held-out windows; a later device is compared with it. None without any,
+            and for a regression.
         best_epoch: the epoch the base was taken from.
         curve: one row an epoch.
     """
@@ -77,61 +79,85 @@ class Pretrained:
 def pretrain(
     task: TaskSpec,
     values: Values,
-    labels: Labels,
+    labels: Answers,
     *,
     recipe: Recipe | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
     checkpoint: Checkpoint | None = None,
+    start: Model | None = None,
 ) -> Pretrained:
-    """Train a network of ``recipe.architecture`` from scratch on labelled windows.
+    """Train a network of ``recipe.architecture`` on labelled windows, from scratch or from ``start``.
 
     Args:
         task: fixes input and classes.
         values: (count, time, channels), in the sensor's units.
-        labels: (count,); windows without a label are left out.
+        labels: (count,), or (count, outputs) of a regression; windows without a label are left out.
         recipe: how.
         seed: of initial numbers, split and order.
         progress: called after every epoch.
         should_stop: asked after every epoch.
         checkpoint: where to save, and to resume from.
+        start: a model of the same task whose layers and numbers, input statistics included, are taken up.
 
     Raises:
         Refused: windows or labels that do not fit the task, fewer than two labelled windows, or training diverged.
         Cancelled: ``should_stop`` said so.
     """
     recipe = recipe or Recipe()
-    values, labels = check_values(values, task.sensor), check_labels(labels, len(task.classes))
-    values, labels = values[labels != UNLABELLED], labels[labels != UNLABELLED]
+    values, labels = _answered(task, values, labels)
     if len(labels) < 2:
         raise Refused(Reason.LABELS_MISSING, field="labels", found=len(labels), name="the source", expected="2")
-    layers = build(task, recipe)
+    layers = build(task, recipe) if start is None else start.layers
     learn, held_out = stratified_split(labels, recipe.validation_share, seed)
-    arrays = initial_arrays(layers, task.sensor.window_shape, seed)
-    mean, deviation = input_statistics(values[learn])
-    arrays |= {"0.mean": mean, "0.deviation": deviation}
+    arrays = _initial(layers, values[learn], seed) if start is None else dict(start.arrays)
+    scale = regression.scale_of(labels[learn]) if task.outputs else None
+    if scale is not None:
+        labels = scale.standardised(labels)
+        arrays = arrays if start is None else regression.rescaled(layers, arrays, scale.inverse())
+    balance = recipe.balance and not task.outputs
     steps = -(-bucket(len(learn)) // recipe.batch_size)
     trained = train(
         layers,
         arrays,
         {"source": Windows(values[learn], labels[learn])},
-        _loss(recipe.label_smoothing),
+        regression.loss if task.outputs else _loss(recipe.label_smoothing),
         optimizer=_cosine_adamw(recipe.learning_rate, recipe.weight_decay, recipe.epochs * steps),
         trainable=names_of(layers, arrays, nnx.Param),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
         seed=seed,
-        constants={"class_weights": balancing_weights(labels[learn], len(task.classes))} if recipe.balance else {},
+        constants={"class_weights": balancing_weights(labels[learn], len(task.classes))} if balance else {},
         validation=Validation(Windows(values[held_out], labels[held_out])) if len(held_out) else None,
         patience=recipe.patience,
         progress=progress,
         should_stop=should_stop,
         checkpoint=checkpoint,
     )
-    model = Model(task, layers, trained.arrays)
-    confidence = float(probabilities(model, values[held_out]).max(1).mean()) if len(held_out) else None
+    learned = trained.arrays if scale is None else regression.rescaled(layers, trained.arrays, scale)
+    model = Model(task, layers, learned)
+    sure = len(held_out) and not task.outputs
+    confidence = float(probabilities(model, values[held_out]).max(1).mean()) if sure else None
     return Pretrained(model, confidence, trained.best_epoch, trained.curve)
+
+
+def _answered(task: TaskSpec, values: Values, labels: Answers) -> tuple[Values, Answers]:
+    """The windows that carry an answer."""
+    values = check_values(values, task.sensor)
+    if task.outputs:
+        labels = check_targets(labels, len(task.outputs))
+        said = np.isfinite(labels).all(1)
+    else:
+        labels = check_labels(labels, len(task.classes))
+        said = labels != UNLABELLED
+    return values[said], labels[said]
+
+
+def _initial(layers: Layers, values: Values, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+    arrays = initial_arrays(layers, values.shape[1:], seed)
+    mean, deviation = input_statistics(values)
+    return {**arrays, "0.mean": mean, "0.deviation": deviation}
 
 
 def build(task: TaskSpec, recipe: Recipe) -> Layers:

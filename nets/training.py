@@ -20,6 +20,7 @@ from nets.checkpoints import Checkpoint, Keeper
 from nets.epoch import Loss, Setting, State, epoch_program
 from nets.inference import log_softmax, outputs
 from nets.layers import Layers, to_json
+from nets.metrics import determination
 from nets.windows import Windows, bucket, place
 from slipway.errors import Reason, Refused
 
@@ -33,7 +34,7 @@ class Epoch:
     epoch: int
     loss: float | None
     validation_loss: float | None
-    validation_accuracy: float | None
+    validation_accuracy: float | None  # mean R² over the outputs of a regression
 
 
 Progress = Callable[[Epoch], None]
@@ -186,6 +187,9 @@ def _row(
         return Epoch(epoch, loss, None, None)
     values, labels = validation.windows
     scores = outputs(layers, arrays, values)[1]
+    if labels.ndim > 1:
+        error = float(np.square(scores - labels).mean())
+        return Epoch(epoch, loss, error, float(determination(scores, labels).mean()))
     losses = -log_softmax(scores)[np.arange(len(labels)), labels]
     weights = np.ones(len(labels)) if validation.class_weights is None else validation.class_weights[labels]
     accuracy = float((scores.argmax(1) == labels).mean())

@@ -16,7 +16,7 @@ class Windows(NamedTuple):
 
     Args:
         values: (count, time, channels), float32, in the sensor's units.
-        labels: (count,), int32, -1 where nobody said.
+        labels: (count,), int32, -1 where nobody said; or (count, outputs), float32, of a regression.
     """
 
     values: Any
@@ -62,13 +62,16 @@ def shuffled(key: Array, rows: int, count: Array, length: int) -> Array:
 
 
 def stratified_split(
-    labels: npt.NDArray[np.int32], share: float, seed: int
+    labels: npt.NDArray[Any], share: float, seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row numbers to learn from and to hold out, ``share`` of each class held out, at random.
 
-    A class of one window stays among those to learn from.
+    A class of one window stays among those to learn from. Targets (count, outputs) are split as one.
     """
     random = np.random.default_rng(seed)
+    if labels.ndim > 1:
+        order, cut = random.permutation(len(labels)), min(round(len(labels) * share), len(labels) - 1)
+        return np.sort(order[cut:]), np.sort(order[:cut])
     rows = [random.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
     cuts = [min(round(len(members) * share), len(members) - 1) for members in rows]
     learn = np.concatenate([members[cut:] for members, cut in zip(rows, cuts, strict=True)])

@@ -1,5 +1,7 @@
 """Windows at the border: the one place where arrays from outside are checked."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,8 @@ from slipway.spec import SensorSpec
 
 Values = npt.NDArray[np.float32]  # (count, time, channels)
 Labels = npt.NDArray[np.int32]  # (count,); UNLABELLED where nobody said
+Targets = npt.NDArray[np.float32]  # (count, outputs) of a regression; NaN where nobody said
+Answers = npt.NDArray[Any]  # Labels or Targets, as the task asks
 
 UNLABELLED = -1
 
@@ -40,6 +44,28 @@ def check_values(values: npt.ArrayLike, sensor: SensorSpec, field: str = "values
             sample=sample,
             channel=sensor.channels[channel].name,
             found=float(array[window, sample, channel]),
+        )
+    return array
+
+
+def check_targets(targets: npt.ArrayLike, output_count: int, field: str = "labels", first: int = 0) -> Targets:
+    """Return ``targets`` as float32 (count, outputs); a row that holds NaN is a window without an answer.
+
+    Args:
+        first: index of the first window within its upload, for the error's words.
+
+    Raises:
+        Refused: WINDOW_SHAPE_MISMATCH, or SAMPLE_NOT_FINITE for an infinite number.
+    """
+    array = np.asarray(targets, np.float32)
+    if array.ndim != 2 or array.shape[1] != output_count:
+        raise Refused(Reason.WINDOW_SHAPE_MISMATCH, field=field, found=array.shape, expected=("count", output_count))
+    infinite = np.isinf(array)
+    if infinite.any():
+        window, output = (int(i) for i in np.argwhere(infinite)[0])
+        found = float(array[window, output])
+        raise Refused(
+            Reason.SAMPLE_NOT_FINITE, field=field, window=first + window, sample=0, channel=output, found=found
         )
     return array
 
