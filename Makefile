@@ -57,7 +57,7 @@ studies: $(READY)  ## Run the real-data studies
 
 lock: $(READY)  ## Compile requirements.lock anew
 	$(BIN)/python -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--no-emit-package slipway --extra dev --custom-compile-command "make lock" \
+		--no-emit-package slipway --extra dev --extra voices --custom-compile-command "make lock" \
 		pyproject.toml slipway/pyproject.toml -o requirements.lock
 
 clean:  ## Remove what was made, but keep .venv

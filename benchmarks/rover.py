@@ -11,6 +11,7 @@ import numpy as np
 import sim  # noqa: F401  (registers the environment)
 from sim.catalog import WORLDS
 from sim.generate import batches
+from sim.worlds.rover import STEPS
 
 ROUNDS = 5
 BATCHES = 12
@@ -48,7 +49,7 @@ def _compiled_rate() -> Iterator[float]:
 def _stepped_rate() -> Iterator[float]:
     """Windows a second from an environment that follows the rule; every step gives one."""
     world = WORLDS["rover"]
-    act, parameters = jax.jit(world.policy), world.prior.centre()
+    act, parameters = jax.jit(STEPS.policy), world.prior.centre()
     env = gymnasium.make("slipway/Rover-v0")
     reading, _ = env.reset(seed=0)
     while True:

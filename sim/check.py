@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sim.generate import windows
-from sim.world import State, World
+from sim.world import State, Steps, World
 from slipway.errors import Reason, Refused
-from slipway.windows import Labels, Values, check_values
+from slipway.windows import Answers, Labels, Values, check_values
 
 
 def check_world(world: World, *, seed: int = 0, count: int = 4096, least_share: float = 0.01) -> None:
@@ -22,10 +22,14 @@ def check_world(world: World, *, seed: int = 0, count: int = 4096, least_share: 
         Refused: FIELD_INVALID, WINDOW_SHAPE_MISMATCH or SAMPLE_NOT_FINITE, naming the function and what it should do.
     """
     _check_prior(world)
-    _check_step(world)
+    if world.steps is not None:
+        _check_step(world, world.steps)
     values, labels = windows(world, jax.random.key(seed), count)
     _check_windows(world, values)
-    _check_labels(world, labels, least_share)
+    if world.task.outputs:
+        _check_targets(world, labels)
+    else:
+        _check_labels(world, labels, least_share)
     _check_chance(world, values, seed)
 
 
@@ -47,19 +51,19 @@ def _check_prior(world: World) -> None:
         _need(bool(fits), f"prior.{parameter.name}", "is not described", parameter, remedy)
 
 
-def _check_step(world: World) -> None:
+def _check_step(world: World, steps: Steps) -> None:
     """Follow shapes through one step without running it."""
     parameters, key = world.prior.centre(), jax.random.key(0)
-    state = jax.eval_shape(world.init, key, parameters)
-    reading = jax.eval_shape(world.observe, state, parameters, key)
+    state = jax.eval_shape(steps.init, key, parameters)
+    reading = jax.eval_shape(steps.observe, state, parameters, key)
     expected = ((len(world.task.sensor.channels),), "float32")
     remedy = "Return one float32 number a channel of the task's sensor."
     _need(_kind(reading) == expected, "observe", f"must return {expected}", _kind(reading), remedy)
-    label = jax.eval_shape(world.label, state, reading, parameters)
+    label = jax.eval_shape(steps.label, state, reading, parameters)
     _need(_kind(label) == ((), "int32"), "label", "must return one int32", _kind(label), "Cast it, reduce it to one.")
-    action = jax.eval_shape(world.policy, reading, parameters)
-    _same_state("step", state, jax.eval_shape(world.step, state, action, parameters, key))
-    _same_state("disturb", state, jax.eval_shape(world.disturb, state, parameters, key))
+    action = jax.eval_shape(steps.policy, reading, parameters)
+    _same_state("step", state, jax.eval_shape(steps.step, state, action, parameters, key))
+    _same_state("disturb", state, jax.eval_shape(steps.disturb, state, parameters, key))
 
 
 def _same_state(field: str, before: State, after: State) -> None:
@@ -81,6 +85,15 @@ def _check_labels(world: World, labels: Labels, least_share: float) -> None:
     problem = f"class {world.task.classes[rarest]} needs a share of {least_share:g}"
     remedy = "Widen the prior, disturb more, or fly longer, so that every class is seen."
     _need(bool(shares[rarest] >= least_share), "label", problem, f"{shares[rarest]:.4f}", remedy)
+
+
+def _check_targets(world: World, targets: Answers) -> None:
+    expected = ((len(world.task.outputs),), "float32")
+    found = (targets.shape[1:], str(targets.dtype))
+    _need(found == expected, "label", f"must be {expected} a window", found, "Return one float32 number an output.")
+    _need(bool(np.isfinite(targets).all()), "label", "must be finite", "NaN or infinite", "Bound the parameters.")
+    still = [output.name for output, spread in zip(world.task.outputs, targets.std(0), strict=True) if spread == 0]
+    _need(not still, "label", "every output must vary", still, "Widen the prior, or leave the output out.")
 
 
 def _check_chance(world: World, values: Values, seed: int) -> None:

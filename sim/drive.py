@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sim.priors import Parameters
 from sim.rooms import Room
-from sim.world import Key, World
+from sim.world import Key, Steps, World
 from sim.worlds import rover
 
 Controller = Callable[[npt.NDArray[np.float32]], int]
@@ -49,7 +49,7 @@ class Trajectory:
 def _start(world: World, room: Room, parameters: Parameters, key: Key) -> tuple[rover.State, jax.Array]:
     starting, seeing = jax.random.split(key)
     state = rover.start(starting, {**parameters, "wander_share": jnp.zeros(())}, room)
-    return state, world.observe(state, parameters, seeing)
+    return state, _rules(world).observe(state, parameters, seeing)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -57,13 +57,19 @@ def _advance(
     world: World, state: rover.State, action: int, parameters: Parameters, keys: Key, number: int
 ) -> tuple[rover.State, jax.Array]:
     moving, seeing = jax.random.split(jax.random.fold_in(keys, number))
-    after = world.step(state, jnp.asarray(action), parameters, moving)
-    return after, world.observe(after, parameters, seeing)
+    after = _rules(world).step(state, jnp.asarray(action), parameters, moving)
+    return after, _rules(world).observe(after, parameters, seeing)
+
+
+def _rules(world: World) -> Steps:
+    if world.steps is None:
+        raise ValueError(f"{world.name} is not a world that is acted in")
+    return world.steps
 
 
 def by_policy(world: World) -> Controller:
     """The world's own rule as a controller."""
-    act = jax.jit(world.policy)
+    act = jax.jit(_rules(world).policy)
     drawn = world.prior.centre()
     return lambda reading: int(act(reading[-1], drawn))
 

@@ -97,12 +97,13 @@ class SensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """A question asked of one window: which of ``classes`` is it?
+    """A question asked of one window: which of ``classes`` is it, or how large are the ``outputs``?
 
     Args:
         name: a resource id, e.g. ``"rover"``.
         sensor: what the window is.
-        classes: names, in the order of the labels 0, 1, ….
+        classes: names, in the order of the labels 0, 1, …; empty for a regression.
+        outputs: the quantities a regression estimates at a window's last sample, with units; empty for classes.
 
     Raises:
         Refused: SPEC_INVALID, with the field.
@@ -110,19 +111,34 @@ class TaskSpec:
 
     name: str
     sensor: SensorSpec
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    outputs: tuple[Channel, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "task.name")
+        if self.outputs:
+            _need(not self.classes, "task.outputs", "a task has classes or outputs, not both", len(self.classes))
+            count = len(self.outputs)
+            _need(count <= CHANNEL_LIMIT, "task.outputs", f"needs at most {CHANNEL_LIMIT} outputs", count)
+            _need(len({c.name for c in self.outputs}) == count, "task.outputs", "names must differ", count)
+            return
         count = len(self.classes)
         _need(2 <= count <= CLASS_LIMIT, "task.classes", f"needs 2 to {CLASS_LIMIT} classes", count)
         for name in self.classes:
             _check_text(name, "task.classes")
         _need(len(set(self.classes)) == count, "task.classes", "names must differ", self.classes)
 
+    @property
+    def answer_size(self) -> int:
+        """Numbers that a model answers for one window: one a class, or one an output."""
+        return len(self.outputs or self.classes)
+
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``from_json`` is its inverse."""
-        return {**asdict(self), "classes": list(self.classes), "sensor": sensor_to_json(self.sensor)}
+        """Plain JSON values; ``from_json`` is its inverse. Only a regression has the key ``outputs``."""
+        plain = {"name": self.name, "sensor": sensor_to_json(self.sensor)}
+        if self.outputs:
+            return {**plain, "outputs": [asdict(output) for output in self.outputs]}
+        return {**plain, "classes": list(self.classes)}
 
     @staticmethod
     def from_json(value: object) -> "TaskSpec":
@@ -131,9 +147,13 @@ class TaskSpec:
         Raises:
             Refused: SPEC_INVALID, with the field.
         """
-        fields = _mapping(value, "task", {"name", "sensor", "classes"})
-        classes = _list(fields["classes"], "task.classes")
-        return TaskSpec(fields["name"], sensor_from_json(fields["sensor"]), tuple(classes))
+        asked = "outputs" if isinstance(value, Mapping) and "outputs" in value else "classes"
+        fields = _mapping(value, "task", {"name", "sensor", asked})
+        answers = _list(fields[asked], f"task.{asked}")
+        sensor = sensor_from_json(fields["sensor"])
+        if asked == "classes":
+            return TaskSpec(fields["name"], sensor, tuple(answers))
+        return TaskSpec(fields["name"], sensor, outputs=_channels(answers, "task.outputs"))
 
 
 def sensor_to_json(sensor: SensorSpec) -> dict[str, Any]:
@@ -148,10 +168,13 @@ def sensor_from_json(value: object) -> SensorSpec:
         Refused: SPEC_INVALID, with the field.
     """
     fields = _mapping(value, "sensor", {"channels", "rate_hz", "window_length"})
-    rows = [_mapping(row, "sensor.channels", {"name", "unit"}) for row in _list(fields["channels"], "sensor.channels")]
-    return SensorSpec(
-        tuple(Channel(row["name"], row["unit"]) for row in rows), fields["rate_hz"], fields["window_length"]
-    )
+    rows = _list(fields["channels"], "sensor.channels")
+    return SensorSpec(_channels(rows, "sensor.channels"), fields["rate_hz"], fields["window_length"])
+
+
+def _channels(rows: list[Any], field: str) -> tuple[Channel, ...]:
+    found = (_mapping(row, field, {"name", "unit"}) for row in rows)
+    return tuple(Channel(row["name"], row["unit"]) for row in found)
 
 
 def _mapping(value: object, field: str, keys: set[str]) -> Mapping[str, Any]:

@@ -19,7 +19,8 @@ from sim.geometry import clearance
 from sim.priors import Constant, Distribution, Normal, Parameter, Parameters, Prior, Uniform
 from sim.rooms import Room, is_free, walls
 from sim.sensors import ultrasound
-from sim.world import World
+from sim.stepped import stepped_world
+from sim.world import Steps
 from slipway.spec import Channel, SensorSpec, TaskSpec
 
 RATE_HZ = 9.0
@@ -142,10 +143,7 @@ def rule(reading: jax.typing.ArrayLike) -> jax.Array:
     return jnp.where(front < 0.9, SHARP_RIGHT, side).astype(jnp.int32)
 
 
-WORLD = World(
-    name="rover",
-    task=TASK,
-    prior=PRIOR,
+STEPS = Steps(
     init=init,
     step=step,
     observe=observe,
@@ -153,3 +151,4 @@ WORLD = World(
     label=lambda state, reading, parameters: rule(reading),
     disturb=disturb,
 )
+WORLD = stepped_world("rover", TASK, PRIOR, STEPS)

@@ -6,6 +6,7 @@ cone of light instead of hearing like ultrasound, each with its own gain, on a r
 this world: it stands for the device.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -16,7 +17,7 @@ from sim.drive import by_policy, drive
 from sim.priors import Constant, Distribution, Parameter, Parameters, Prior, Uniform
 from sim.rooms import Room, closed, walls
 from sim.sensors import cone
-from sim.world import World
+from sim.stepped import stepped_world
 from sim.worlds import rover
 from slipway.windows import Labels, Values
 
@@ -101,14 +102,5 @@ def recording(seed: int, steps: int = 5456, hall_count: int = 8) -> tuple[Values
     return np.concatenate([one.readings for one in found]), np.concatenate([one.commands for one in found])
 
 
-WORLD = World(
-    name="rover_device",
-    task=rover.TASK,
-    prior=PRIOR,
-    init=init,
-    step=rover.step,
-    observe=observe,
-    policy=rover.WORLD.policy,
-    label=rover.WORLD.label,
-    disturb=rover.disturb,
-)
+STEPS = replace(rover.STEPS, init=init, observe=observe)
+WORLD = stepped_world("rover_device", rover.TASK, PRIOR, STEPS)

@@ -10,8 +10,9 @@ import pytest
 
 from sim.check import check_world
 from sim.priors import Parameter, Prior
+from sim.stepped import stepped_world
 from slipway.errors import Refused
-from tests.sim.toy import TOY
+from tests.sim.toy import STEPS, TASK, TOY
 
 COUNTER = itertools.count()
 
@@ -19,7 +20,7 @@ COUNTER = itertools.count()
 def _impure(state: Any, p: Any, key: Any) -> jax.Array:
     """Takes its chance from outside of the key, as ``numpy.random`` would."""
     outside = jax.pure_callback(lambda: jnp.float32(next(COUNTER)), jax.ShapeDtypeStruct((), jnp.float32))
-    return TOY.observe(state, p, key) + outside
+    return STEPS.observe(state, p, key) + outside
 
 
 def _exact(state: Any, p: Any, key: Any) -> jax.Array:
@@ -27,9 +28,9 @@ def _exact(state: Any, p: Any, key: Any) -> jax.Array:
 
 
 OFFENCES: dict[str, tuple[dict[str, Any], str]] = {
-    "one channel missing": ({"observe": lambda s, p, k: TOY.observe(s, p, k)[:1]}, "observe"),
-    "whole numbers": ({"observe": lambda s, p, k: TOY.observe(s, p, k).astype(jnp.int32)}, "observe"),
-    "not a number": ({"observe": lambda s, p, k: jnp.sqrt(TOY.observe(s, p, k))}, "observe"),
+    "one channel missing": ({"observe": lambda s, p, k: STEPS.observe(s, p, k)[:1]}, "observe"),
+    "whole numbers": ({"observe": lambda s, p, k: STEPS.observe(s, p, k).astype(jnp.int32)}, "observe"),
+    "not a number": ({"observe": lambda s, p, k: jnp.sqrt(STEPS.observe(s, p, k))}, "observe"),
     "label as float": ({"label": lambda s, r, p: jnp.float32(s > 0)}, "label"),
     "a label a channel": ({"label": lambda s, r, p: (r > 0).astype(jnp.int32)}, "label"),
     "label outside the classes": ({"label": lambda s, r, p: (s > 0).astype(jnp.int32) * 2}, "label"),
@@ -60,7 +61,9 @@ def test_a_sound_world_passes() -> None:
 @pytest.mark.parametrize("name", OFFENCES)
 def test_an_offence_is_caught_and_the_function_named(name: str) -> None:
     changes, field = OFFENCES[name]
+    prior = changes.get("prior", TOY.prior)
+    steps = replace(STEPS, **{part: change for part, change in changes.items() if part != "prior"})
     with pytest.raises(Refused) as refusal:
-        check_world(replace(TOY, **changes))
+        check_world(stepped_world("toy", TASK, prior, steps))
     assert refusal.value.field == field
     assert refusal.value.remedy

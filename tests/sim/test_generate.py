@@ -43,9 +43,9 @@ def test_batches_go_on_and_differ() -> None:
 
 def test_another_prior_needs_no_new_compilation() -> None:
     windows(TOY, KEY, 10)
-    before = generate._batch._cache_size()
+    before = TOY.simulate._cache_size()
     values, _ = windows(TOY, KEY, 10, TOY.prior.replace(pace=0.2, noise=1.0))
-    assert generate._batch._cache_size() == before and values.shape == (10, 3, 2)
+    assert TOY.simulate._cache_size() == before and values.shape == (10, 3, 2)
 
 
 def test_rover_labels_follow_the_rule_and_every_command_is_common() -> None:
