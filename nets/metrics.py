@@ -26,6 +26,12 @@ def accuracy(counts: Counts) -> float:
     return float(np.trace(counts) / counts.sum())
 
 
+def balanced_accuracy(counts: Counts) -> float:
+    """Mean over the classes that occur of the share of their windows answered right."""
+    occurring = counts.sum(1) > 0
+    return float((np.diag(counts)[occurring] / counts.sum(1)[occurring]).mean())
+
+
 def determination(answers: npt.NDArray[np.float32], targets: Targets) -> npt.NDArray[np.float64]:
     """R², one minus the squared error over the targets' variance, for each output.
 

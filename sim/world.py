@@ -19,6 +19,7 @@ Key = jax.Array
 Made = tuple[Any, Any]  # values (windows, time, channels) and labels, as JAX or NumPy arrays
 Flight = Callable[[Key, Parameters], Made]
 Simulate = Callable[[Key, Parameters], Made]
+Explain = Callable[[Parameters, Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,8 @@ class World:
             same number of windows, in the order of the flights. Pure: the same arguments give the same windows.
         flight_count: flights a batch; bounds the memory.
         steps: the rules, where the world is acted in.
+        explain: (parameters, values (windows, time, channels)) → answers (windows, outputs): the physics' own answer to
+            a window, differentiable by the parameters. What ``sim.identify.paired`` fits; None where there is none.
     """
 
     name: str
@@ -72,6 +75,7 @@ class World:
     simulate: Simulate
     flight_count: int = 1024
     steps: Steps | None = None
+    explain: Explain | None = None
 
 
 def compiled(flight: Flight) -> Simulate:

@@ -4,72 +4,89 @@ Nothing here sees a test label before the last line of a row. The gate chooses t
 what they are, let through or not.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from adapters.choice import choose
 from adapters.engine import adapt
 from adapters.recipe import default_plans
-from export.package import export
-from export.proof import run
-from nets.inference import logits
-from nets.metrics import accuracy, confusion, macro_f1
 from nets.model import Model
 from nets.pretraining import Pretrained, pretrain
 from nets.recipe import recipe_for
 from slipway.spec import TaskSpec
-from slipway.windows import Labels, Values
-from studies.rover import few_labels
+from slipway.windows import Labels
+from studies.labels import few_labels
+from studies.scores import Scores, int8, score
+from studies.study import Domain
 
 SHOTS = (1, 5, 20)  # labels a class
+STRETCHES_S = (1, 5, 30)  # seconds of answers to a regression
 SOURCE_COUNT = 4096  # source windows the gate and the objectives may compare with
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Labelled windows: values (count, time, channels) and labels (count,)."""
-
-    values: Values
-    labels: Labels
+TUNING_SHARE = 0.1  # of the learning rate from scratch, when few answers move a base
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run of a study: what was simulated, the device's pool, and its test."""
+    """One run of a study: what was simulated, the device's pool, and its test.
+
+    Args:
+        task: what is asked.
+        source: simulated from the world's own prior.
+        identified: simulated from the prior fitted to the pool; None where nothing was fitted.
+        pool: in the order of time.
+        test: never looked at before a row's score.
+        seed: of everything random.
+        hop: samples from one window of the pool to the next.
+    """
 
     task: TaskSpec
     source: Domain
     pool: Domain
     test: Domain
     seed: int
-
-
-Scores = Mapping[str, float]
+    identified: Domain | None = None
+    hop: int = 1
 
 
 def climb(case: Case) -> Iterator[tuple[str, Scores]]:
-    """Yield (row, {accuracy, macro_f1}) from zero-shot to all labels, then the int8 form of what ships."""
+    """Yield (row, scores) from zero-shot to all labels, then the int8 form of what ships."""
     base = _learn(case, case.source, simulated=True)
-    yield "zero_shot", score(case, base.model)
+    yield "zero_shot", score(case.task, base.model, case.test)
+    if case.identified is not None:
+        yield "identified", score(case.task, _learn(case, case.identified, simulated=True).model, case.test)
     for scope in ("input_statistics", "norm_statistics"):
         forced = adapt(base.model, scope=scope, objective="moments", target_values=case.pool.values, seed=case.seed)
-        yield scope, score(case, forced.model)
+        yield scope, score(case.task, forced.model, case.test)
+    yield from _stretches(case, base.model) if case.task.outputs else _shots(case, base)
+    yield "supervised", score(case.task, _learn(case, case.pool).model, case.test)
+
+
+def _shots(case: Case, base: Pretrained) -> Iterator[tuple[str, Scores]]:
+    """What the gate ships without labels and with few, and what the same labels teach alone."""
     shipped = _shipped(case, base, None)
-    yield "unsupervised", score(case, shipped)
+    yield "unsupervised", score(case.task, shipped, case.test)
     for count in SHOTS:
         known = few_labels(case.pool.labels, count, case.seed)
-        yield f"shot_{count}", score(case, _shipped(case, base, known))
+        yield f"shot_{count}", score(case.task, _shipped(case, base, known), case.test)
         few = Domain(case.pool.values[known >= 0], known[known >= 0])
-        yield f"scratch_{count}", score(case, _learn(case, few).model)
-    yield "supervised", score(case, _learn(case, case.pool).model)
-    yield "int8", _int8(case, shipped)
+        yield f"scratch_{count}", score(case.task, _learn(case, few).model, case.test)
+    yield "int8", int8(case.task, shipped, case.pool, case.test, case.seed)
 
 
-def _learn(case: Case, domain: Domain, simulated: bool = False) -> Pretrained:
+def _stretches(case: Case, base: Model) -> Iterator[tuple[str, Scores]]:
+    """The first seconds of the pool with their answers: moving the base, and alone."""
+    for seconds in STRETCHES_S:
+        rows = slice(int(seconds * case.task.sensor.rate_hz / case.hop))
+        few = Domain(case.pool.values[rows], case.pool.labels[rows])
+        yield f"seconds_{seconds}", score(case.task, _learn(case, few, start=base).model, case.test)
+        yield f"scratch_{seconds}", score(case.task, _learn(case, few).model, case.test)
+
+
+def _learn(case: Case, domain: Domain, *, simulated: bool = False, start: Model | None = None) -> Pretrained:
     recipe = recipe_for(case.task, len(domain.labels), simulated=simulated)
-    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed)
+    if start is not None:
+        recipe = replace(recipe, learning_rate=TUNING_SHARE * recipe.learning_rate)
+    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed, start=start)
 
 
 def _shipped(case: Case, base: Pretrained, labels: Labels | None) -> Model:
@@ -84,28 +101,3 @@ def _shipped(case: Case, base: Pretrained, labels: Labels | None) -> Model:
         home_confidence=base.confidence,
         seed=case.seed,
     ).model
-
-
-def score(case: Case, model: Model) -> Scores:
-    """Accuracy and macro-F1 of a model on the test."""
-    return _score(case, logits(model, case.test.values).argmax(1))
-
-
-def _int8(case: Case, model: Model) -> Scores:
-    """The same of its int8 form, and the bundle's bytes."""
-    pool = case.pool.values
-    made = export(
-        model,
-        calibration_values=pool[0::2],
-        proof_values=pool[1::2],
-        self_test_values=pool[:1],
-        lineage={"seed": case.seed},
-        version="1",
-    )
-    assert made.int8_onnx is not None
-    return {**_score(case, run(made.int8_onnx, case.test.values).argmax(1)), "bundle_bytes": len(made.bundle)}
-
-
-def _score(case: Case, answers: np.ndarray) -> Scores:
-    counts = confusion(answers, case.test.labels, len(case.task.classes))
-    return {"accuracy": accuracy(counts), "macro_f1": macro_f1(counts)}

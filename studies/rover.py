@@ -8,15 +8,21 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import numpy as np
 
+from sim.drive import by_policy, drive
+from sim.generate import windows
+from sim.worlds.rover import RATE_HZ, WORLD
 from slipway.errors import Reason, Refused
-from slipway.windows import UNLABELLED, Labels, Values
+from slipway.windows import Labels, Values
+from studies.study import Domain, Study
 
 NAME = "wall_following"
 CLASSES = ("Move-Forward", "Slight-Right-Turn", "Sharp-Right-Turn", "Slight-Left-Turn")
 SHA256 = "0cfad626076ffda0cc444a8220cbb4ea78fcbb3105f8d9d9cb445cff1fd43935"
 POOL_SHARE = 0.6
+SHOWN_S = 60  # of the picture
 GAP_COUNT = 10  # rows between pool and test that belong to neither
 
 
@@ -84,11 +90,30 @@ def split(recording: Recording) -> tuple[Recording, Recording]:
     )
 
 
-def few_labels(labels: Labels, per_class: int, seed: int) -> Labels:
-    """``labels`` with ``per_class`` of each class kept, drawn by ``seed``, and all others ``UNLABELLED``."""
-    draw = np.random.default_rng(seed)
-    kept = np.full_like(labels, UNLABELLED)
-    for index in np.unique(labels[labels != UNLABELLED]):
-        members = np.flatnonzero(labels == index)
-        kept[draw.choice(members, min(per_class, members.size), replace=False)] = index
-    return kept
+def domains(folder: Path) -> tuple[Domain, Domain]:
+    """Pool and test below ``folder``."""
+    pool, test = split(load(folder / NAME / f"{NAME}.npz"))
+    return Domain(pool.values, pool.labels), Domain(test.values, test.labels)
+
+
+def draw(pool: Domain, out: Path) -> None:
+    """A stretch of the pool and a simulated drive, beam by beam, and how the readings are distributed."""
+    import matplotlib.pyplot as plt
+
+    real = pool.values[: SHOWN_S * int(RATE_HZ), 0]
+    made = drive(WORLD, by_policy(WORLD), len(real), seed=0).readings[:, 0]
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.6), width_ratios=(4, 4, 3), layout="constrained")
+    for axis, title, shown in zip(axes, ("real robot", "simulated robot"), (real, made), strict=False):
+        axis.imshow(shown.T, aspect="auto", origin="lower", vmin=0, vmax=5, extent=(0, SHOWN_S, 0.5, 24.5))
+        axis.set(title=title, xlabel="s", ylabel="beam")
+    simulated = windows(WORLD, jax.random.key(0), 50_000)[0]
+    edges = np.linspace(0, 5, 60)
+    for values, label in ((pool.values, "pool"), (simulated, "simulated")):
+        axes[2].hist(values.ravel(), edges, density=True, histtype="step", label=label)
+    axes[2].set(title="all readings", xlabel="m", yscale="log")
+    axes[2].legend()
+    figure.savefig(out / "rover.png", dpi=80)
+    plt.close(figure)
+
+
+STUDIES = (Study("rover", NAME, WORLD, domains, window_count=1_000_000, draw=draw),)

@@ -33,7 +33,8 @@ class Study:
         world: the source.
         load: folder of all recordings → pool and test, no window shared; raises ``Refused`` RECORDING_DIFFERS.
         window_count: simulated windows to pretrain from.
-        identify: (pool values, seed) → a prior fitted to the device without any label; None: nothing can be fitted.
+        hop: samples from one window of the pool to the next.
+        identify: (folder, pool, seed) → a prior fitted to the device; it never reads a class label nor the test.
         draw: (pool, folder) → writes ``<name>.png``, real and simulated signals side by side.
     """
 
@@ -42,7 +43,8 @@ class Study:
     world: World
     load: Callable[[Path], tuple[Domain, Domain]]
     window_count: int
-    identify: Callable[[Values, int], Prior] | None = None
+    hop: int = 1
+    identify: Callable[[Path, Domain, int], Prior] | None = None
     draw: Callable[[Domain, Path], None] | None = None
 
     @property

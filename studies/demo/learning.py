@@ -5,10 +5,10 @@ from typing import Any
 
 from slipway.client import Client
 from slipway.client.values import Decision, JobResult, Progress
-from studies import rover
 from studies.demo.device import Device
 from studies.demo.result import Row
 from studies.demo.telling import Telling
+from studies.labels import few_labels
 
 FEW = 20  # labels a class
 MODEL = "rover"
@@ -28,7 +28,7 @@ class Learned:
 
 def upload(client: Client, device: Device, seed: int) -> None:
     """Make the datasets: the pool with no label, a few labels, all labels; and the test."""
-    few = rover.few_labels(device.pool_labels, FEW, seed)
+    few = few_labels(device.pool_labels, FEW, seed)
     kept = few >= 0
     for name, values, labels in (
         ("pool", device.pool, None),

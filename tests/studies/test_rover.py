@@ -10,7 +10,8 @@ from sim.worlds.rover import TASK, rule
 from slipway.errors import Reason, Refused
 from slipway.windows import UNLABELLED
 from studies import rover
-from studies.rover import Recording, content_sha256, few_labels, find, load, split
+from studies.labels import few_labels
+from studies.rover import Recording, content_sha256, find, load, split
 
 
 @pytest.fixture(scope="module")

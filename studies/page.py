@@ -1,0 +1,82 @@
+"""``docs/studies.md``: what every study found, from the files below ``out/studies``."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from studies.run import table
+from studies.study import Study
+
+INTRODUCTION = """# Studies: simulation in, a real device out
+
+Each study pretrains on one of Slipway's worlds and is measured on a public recording of a real device that the simulator has
+never seen. `make studies` runs them all where `SLIPWAY_DATA` names the recordings, and writes this page.
+
+| row | training data |
+|---|---|
+| `zero_shot` | simulation from the world's own prior, nothing of the device |
+| `identified` | simulation from a prior fitted to the device's recording, without a class label |
+| `input_statistics` | + mean and deviation per channel of the device's pool, forced past the gate |
+| `norm_statistics` | + batch-norm statistics of the pool, forced past the gate |
+| `unsupervised` | what the service itself chooses and the gate lets through, no label |
+| `shot_k`, `seconds_k` | simulation + k labels a class, through the gate; or k seconds of answers to a regression |
+| `scratch_k` | the same labels, no simulation |
+| `supervised` | every label of the pool, no simulation |
+| `int8` | the shipped model's int8 form |
+
+Mean ± deviation over seeds of simulation and training. Gains are read from the `shot` and `scratch` curves in macro-F1 (R² for a
+regression): jumpstart is the base untouched over learning alone from the fewest labels, asymptote is with the base over
+alone at the most labels tried.
+"""
+
+
+def write(out: Path, page: Path, studies: Mapping[str, Study]) -> None:
+    """Write the page from the results below ``out``, and copy their pictures beside it.
+
+    Args:
+        out: where ``studies.run`` left its files.
+        page: the Markdown file; pictures go to a folder of its name without the ending.
+        studies: the table, in the order of the page.
+    """
+    pictures = page.with_suffix("")
+    pictures.mkdir(parents=True, exist_ok=True)
+    parts = [INTRODUCTION]
+    for name in studies:
+        if (out / f"{name}.json").is_file():
+            parts.append(_section(json.loads((out / f"{name}.json").read_text()), out, pictures))
+    page.write_text("\n".join(parts))
+
+
+def _section(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
+    name, counts = result["name"], result["windows"]
+    text = [
+        f"## {name}",
+        "",
+        f"{counts['simulated']:,} simulated windows, {counts['pool']:,} of the device's pool, {counts['test']:,} of its test; "
+        f"{_count(result['seeds'], 'seed')}, {result['seconds'] / 60:.0f} minutes, "
+        f"{result['peak_memory_mb'] / 1024:.1f} GiB at most.",
+        "",
+        table(result["rows"]),
+    ]
+    if result["gains"] is not None:
+        text += [_gains(result["gains"]), ""]
+    if (out / f"{name}.png").is_file():
+        shutil.copy(out / f"{name}.png", pictures)
+        text += [f"![Real and simulated signals of {name}]({pictures.name}/{name}.png)", ""]
+    return "\n".join(text)
+
+
+def _gains(gains: Mapping[str, Any]) -> str:
+    saved = gains["labels_saved"]
+    worth = "more labels than were tried" if saved is None else f"{saved:.3g} labels"
+    harm = f" **Harm at {', '.join(map(str, gains['harmful']))}.**" if gains["harmful"] else " No harm at any size."
+    return (
+        f"Jumpstart {gains['jumpstart']:+.3f}, slope a tenfold {gains['slope']:+.3f}, asymptote {gains['asymptote']:+.3f}; "
+        f"the base untouched is worth {worth}.{harm}"
+    )
+
+
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}{'s' * (count != 1)}"
