@@ -87,6 +87,7 @@ def pretrain(
     should_stop: Callable[[], bool] | None = None,
     checkpoint: Checkpoint | None = None,
     start: Model | None = None,
+    mixed: Values | None = None,
 ) -> Pretrained:
     """Train a network of ``recipe.architecture`` on labelled windows, from scratch or from ``start``.
 
@@ -100,6 +101,8 @@ def pretrain(
         should_stop: asked after every epoch.
         checkpoint: where to save, and to resume from.
         start: a model of the same task whose layers and numbers, input statistics included, are taken up.
+        mixed: windows without labels that only pass through the batch normalisation, batch by batch beside the others:
+            the baseline that every alignment loss has to beat (Ragab et al. 2023, https://arxiv.org/abs/2203.08321).
 
     Raises:
         Refused: windows or labels that do not fit the task, fewer than two labelled windows, or training diverged.
@@ -117,12 +120,17 @@ def pretrain(
         labels = scale.standardised(labels)
         arrays = arrays if start is None else regression.rescaled(layers, arrays, scale.inverse())
     balance = recipe.balance and not task.outputs
+    loss = regression.loss if task.outputs else _loss(recipe.label_smoothing)
+    groups = {"source": Windows(values[learn], labels[learn])}
+    if mixed is not None:
+        mixed = check_values(mixed, task.sensor)
+        groups["target"] = Windows(mixed, np.full(len(mixed), UNLABELLED, np.int32))
     steps = -(-bucket(len(learn)) // recipe.batch_size)
     trained = train(
         layers,
         arrays,
-        {"source": Windows(values[learn], labels[learn])},
-        regression.loss if task.outputs else _loss(recipe.label_smoothing),
+        groups,
+        loss if mixed is None else _mixing(loss),
         optimizer=_cosine_adamw(recipe.learning_rate, recipe.weight_decay, recipe.epochs * steps),
         trainable=names_of(layers, arrays, nnx.Param),
         epochs=recipe.epochs,
@@ -204,6 +212,17 @@ def _loss(label_smoothing: float) -> Loss:
         return cross_entropy(logits, source.labels, label_smoothing=label_smoothing, class_weights=weights)
 
     return loss
+
+
+@lru_cache(maxsize=16)
+def _mixing(loss: Loss) -> Loss:
+    """``loss``, and the target's moments are counted into the running ones."""
+
+    def mixing(network: Network, batch: Batch, key: Array) -> Array:
+        network(batch.groups["target"].values, True, key)
+        return loss(network, batch, key)
+
+    return mixing
 
 
 @lru_cache(maxsize=16)

@@ -7,6 +7,7 @@ many labels the base is worth; and whether it did harm.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 HARM = 0.005  # a score this much below what the same data give without the base is harm
 
@@ -17,7 +18,7 @@ class Gains:
 
     Args:
         jumpstart: the base untouched, over learning alone from the fewest labels.
-        slope: how much more a tenfold of labels brings with the base than alone; below 0 when there is less left to gain.
+        slope: how much more a tenfold of labels brings with the base than alone; below 0 where less is left to gain.
         asymptote: with the base, over learning alone, at the most labels tried.
         labels_saved: labels with which learning alone is as good as the base untouched, in the curve's unit; None when
             even the most labels tried are not.
@@ -60,7 +61,7 @@ def _labels_to_reach(score: float, alone: Mapping[int, float]) -> float | None:
     counts = sorted(alone)
     if alone[counts[0]] >= score:
         return float(counts[0])
-    for few, many in zip(counts, counts[1:], strict=False):
+    for few, many in pairwise(counts):
         if alone[many] >= score:
             share = (score - alone[few]) / (alone[many] - alone[few])
             return float(few * (many / few) ** share)

@@ -14,7 +14,7 @@ from nets.model import Model
 from nets.pretraining import Pretrained, pretrain
 from nets.recipe import recipe_for
 from slipway.spec import TaskSpec
-from slipway.windows import Labels
+from slipway.windows import Labels, Values
 from studies.labels import few_labels
 from studies.scores import Scores, int8, score
 from studies.study import Domain
@@ -57,6 +57,8 @@ def climb(case: Case) -> Iterator[tuple[str, Scores]]:
     for scope in ("input_statistics", "norm_statistics"):
         forced = adapt(base.model, scope=scope, objective="moments", target_values=case.pool.values, seed=case.seed)
         yield scope, score(case.task, forced.model, case.test)
+    mixed = _learn(case, case.source, simulated=True, mixed=case.pool.values)
+    yield "batch_norm_mixing", score(case.task, mixed.model, case.test)
     yield from _stretches(case, base.model) if case.task.outputs else _shots(case, base)
     yield "supervised", score(case.task, _learn(case, case.pool).model, case.test)
 
@@ -82,11 +84,13 @@ def _stretches(case: Case, base: Model) -> Iterator[tuple[str, Scores]]:
         yield f"scratch_{seconds}", score(case.task, _learn(case, few).model, case.test)
 
 
-def _learn(case: Case, domain: Domain, *, simulated: bool = False, start: Model | None = None) -> Pretrained:
+def _learn(
+    case: Case, domain: Domain, *, simulated: bool = False, start: Model | None = None, mixed: Values | None = None
+) -> Pretrained:
     recipe = recipe_for(case.task, len(domain.labels), simulated=simulated)
     if start is not None:
         recipe = replace(recipe, learning_rate=TUNING_SHARE * recipe.learning_rate)
-    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed, start=start)
+    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed, start=start, mixed=mixed)
 
 
 def _shipped(case: Case, base: Pretrained, labels: Labels | None) -> Model:

@@ -11,8 +11,8 @@ from studies.study import Study
 
 INTRODUCTION = """# Studies: simulation in, a real device out
 
-Each study pretrains on one of Slipway's worlds and is measured on a public recording of a real device that the simulator has
-never seen. `make studies` runs them all where `SLIPWAY_DATA` names the recordings, and writes this page.
+Each study pretrains on one of Slipway's worlds and is measured on a public recording of a real device that the
+simulator has never seen. `make studies` runs them all where `SLIPWAY_DATA` names the recordings, and writes this page.
 
 | row | training data |
 |---|---|
@@ -20,15 +20,16 @@ never seen. `make studies` runs them all where `SLIPWAY_DATA` names the recordin
 | `identified` | simulation from a prior fitted to the device's recording, without a class label |
 | `input_statistics` | + mean and deviation per channel of the device's pool, forced past the gate |
 | `norm_statistics` | + batch-norm statistics of the pool, forced past the gate |
+| `batch_norm_mixing` | simulation, with the pool's batches through batch normalisation in training, no alignment loss |
 | `unsupervised` | what the service itself chooses and the gate lets through, no label |
 | `shot_k`, `seconds_k` | simulation + k labels a class, through the gate; or k seconds of answers to a regression |
 | `scratch_k` | the same labels, no simulation |
 | `supervised` | every label of the pool, no simulation |
 | `int8` | the shipped model's int8 form |
 
-Mean ± deviation over seeds of simulation and training. Gains are read from the `shot` and `scratch` curves in macro-F1 (R² for a
-regression): jumpstart is the base untouched over learning alone from the fewest labels, asymptote is with the base over
-alone at the most labels tried.
+Mean ± deviation over seeds of simulation and training. Gains are read from the `shot` and `scratch` curves in macro-F1
+(R² for a regression): jumpstart is the base untouched over learning alone from the fewest labels, asymptote is with
+the base over alone at the most labels tried.
 """
 
 
@@ -54,7 +55,8 @@ def _section(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
     text = [
         f"## {name}",
         "",
-        f"{counts['simulated']:,} simulated windows, {counts['pool']:,} of the device's pool, {counts['test']:,} of its test; "
+        f"{counts['simulated']:,} simulated windows, {counts['pool']:,} of the device's pool, "
+        f"{counts['test']:,} of its test; "
         f"{_count(result['seeds'], 'seed')}, {result['seconds'] / 60:.0f} minutes, "
         f"{result['peak_memory_mb'] / 1024:.1f} GiB at most.",
         "",
@@ -73,8 +75,8 @@ def _gains(gains: Mapping[str, Any]) -> str:
     worth = "more labels than were tried" if saved is None else f"{saved:.3g} labels"
     harm = f" **Harm at {', '.join(map(str, gains['harmful']))}.**" if gains["harmful"] else " No harm at any size."
     return (
-        f"Jumpstart {gains['jumpstart']:+.3f}, slope a tenfold {gains['slope']:+.3f}, asymptote {gains['asymptote']:+.3f}; "
-        f"the base untouched is worth {worth}.{harm}"
+        f"Jumpstart {gains['jumpstart']:+.3f}, slope a tenfold {gains['slope']:+.3f}, "
+        f"asymptote {gains['asymptote']:+.3f}; the base untouched is worth {worth}.{harm}"
     )
 
 
