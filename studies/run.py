@@ -40,7 +40,7 @@ def study(found: Study, folder: Path, out: Path, seeds: int, console: Console) -
             seconds[row] = seconds.get(row, 0.0) + (time.monotonic() - mark) / seeds
             mark = time.monotonic()
             text = " ".join(f"{name} {value:.4g}" for name, value in scores.items())
-            console.print(f"{found.name} seed {seed} {row:17} {text}", highlight=False)
+            console.print(f"{found.name} seed {seed} {row:17} {text}", highlight=False, soft_wrap=True)
     result = {
         "name": found.name,
         "seeds": seeds,
@@ -54,7 +54,7 @@ def study(found: Study, folder: Path, out: Path, seeds: int, console: Console) -
     }
     (out / f"{found.name}.json").write_text(json.dumps(result, indent=2) + "\n")
     (out / f"{found.name}.md").write_text(table(rows))
-    console.print(table(rows), highlight=False, markup=False)
+    console.print(table(rows), highlight=False, markup=False, soft_wrap=True)
 
 
 def _case(found: Study, fitted: Prior | None, pool: Domain, test: Domain, seed: int) -> Case:
