@@ -1,11 +1,11 @@
 """The distributions that a prior is made of, each as its quantile function: a draw is ``quantile`` of a uniform one.
 
-``quantile`` takes chances ``u`` in (0, 1) of any shape and returns values of that shape; ``support`` is the smallest
-and the largest value that can come out.
+``quantile`` takes chances ``u`` in (0, 1) of any shape and returns values of that shape, never falling as ``u`` rises;
+``support`` is the smallest and the largest value that can come out. ``Scaled``, ``Shifted`` and ``Between`` change
+another distribution and may be nested. ``sim.sound`` tells a sound one from another.
 """
 
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,73 @@ class Choice:
         return (min(self.values), max(self.values))
 
 
+@dataclass(frozen=True)
+class Quantiles:
+    """What a fit leaves behind: straight lines through ``values``, the quantiles at equally spaced chances 0 to 1."""
+
+    values: tuple[float, ...]
+
+    def __str__(self) -> str:
+        middle = float(np.interp(0.5, np.linspace(0, 1, len(self.values)), self.values))
+        return f"Quantiles({self.values[0]:g} .. {middle:g} .. {self.values[-1]:g}, {len(self.values)} values)"
+
+    def quantile(self, u: jax.Array) -> jax.Array:
+        return _through(u, np.asarray(self.values, np.float32))
+
+    def support(self) -> tuple[float, float]:
+        return (self.values[0], self.values[-1])
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """``base`` times ``factor``; a negative factor turns it round."""
+
+    base: "Distribution"
+    factor: float
+
+    def quantile(self, u: jax.Array) -> jax.Array:
+        return _straight(self.base.quantile(u if self.factor >= 0 else 1 - u), 0.0, self.factor)
+
+    def support(self) -> tuple[float, float]:
+        low, high = sorted(edge * self.factor for edge in self.base.support())
+        return (low, high)
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """``base`` plus ``offset``."""
+
+    base: "Distribution"
+    offset: float
+
+    def quantile(self, u: jax.Array) -> jax.Array:
+        return _plus(self.base.quantile(u), self.offset)
+
+    def support(self) -> tuple[float, float]:
+        low, high = self.base.support()
+        return (low + self.offset, high + self.offset)
+
+
+@dataclass(frozen=True)
+class Between:
+    """The part of ``base`` between two of its quantiles: ``Between(base, 0.25, 0.75)`` is its middle half.
+
+    ``Between(base, 0.0, 1.0)`` draws what ``base`` draws, bit for bit.
+    """
+
+    base: "Distribution"
+    low: float
+    high: float
+
+    def quantile(self, u: jax.Array) -> jax.Array:
+        return self.base.quantile(_straight(u, self.low, self.high))
+
+    def support(self) -> tuple[float, float]:
+        least, most = self.base.support()
+        ends = self.base.quantile(jnp.asarray([self.low, self.high], jnp.float32))
+        return (max(least, float(ends[0])), min(most, float(ends[1])))
+
+
 # Compiled once a shape, whatever the numbers: a new prior costs no compilation.
 @jax.jit
 def _straight(u: jax.Array, low: float, high: float) -> jax.Array:
@@ -107,27 +174,16 @@ def _pick(u: jax.Array, values: jax.Array, weights: jax.Array) -> jax.Array:
     return values[jnp.searchsorted(edges[:-1], u, side="right")]
 
 
-Distribution = Constant | Uniform | LogUniform | Normal | Choice
-KINDS: dict[str, type[Distribution]] = {kind.__name__: kind for kind in (Constant, Uniform, LogUniform, Normal, Choice)}
+@jax.jit
+def _plus(values: jax.Array, offset: float) -> jax.Array:
+    return values + offset
 
 
-def _numbers(distribution: Distribution) -> list[object]:
-    return [n for v in asdict(distribution).values() for n in (v if isinstance(v, tuple | list) else (v,))]
+@jax.jit
+def _through(u: jax.Array, values: jax.Array) -> jax.Array:
+    return jnp.interp(u, jnp.linspace(0, 1, len(values), dtype=jnp.float32), values)
 
 
-def problem(distribution: Distribution) -> str | None:
-    """What is wrong with a distribution's numbers, or ``None``."""
-    if not all(isinstance(n, int | float) and math.isfinite(n) for n in _numbers(distribution)):
-        return "needs finite numbers"
-    match distribution:
-        case Choice(values, weights) if (
-            not values or len(values) != len(weights) or min(weights) < 0 or not sum(weights)
-        ):
-            return "needs values with as many weights, none negative, not all zero"
-        case LogUniform(low, _) if low <= 0:
-            return "needs low > 0"
-        case Normal(_, deviation, _, _) if deviation <= 0:
-            return "needs deviation > 0"
-        case Uniform(low, high) | LogUniform(low, high) | Normal(_, _, low, high) if low > high:
-            return "needs low <= high"
-    return None
+Distribution = Constant | Uniform | LogUniform | Normal | Choice | Quantiles | Scaled | Shifted | Between
+_ALL = (Constant, Uniform, LogUniform, Normal, Choice, Quantiles, Scaled, Shifted, Between)
+KINDS: dict[str, type[Distribution]] = {kind.__name__: kind for kind in _ALL}

@@ -2,47 +2,42 @@
 
 A prior prints, compares, survives JSON and is sampled again years later with the same numbers. Every distribution is
 its quantile function, so a draw is ``quantile(u)`` of a uniform number and a prior's centre is ``quantile(0.5)``.
+Parameters are independent but for those that a ``Group`` correlates.
 """
 
-import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from sim.distributions import KINDS, Choice, Constant, Distribution, LogUniform, Normal, Uniform, problem
+from sim import copula
+from sim.copula import Group
+from sim.distributions import (
+    Between,
+    Choice,
+    Constant,
+    Distribution,
+    LogUniform,
+    Normal,
+    Quantiles,
+    Scaled,
+    Shifted,
+    Uniform,
+)
+from sim.parameter import Parameter, Parameters, check_distribution
+from sim.prior_json import distribution_from_json, distribution_to_json, groups_from_json, groups_to_json
 from slipway.errors import Reason, Refused
 
 __all__ = [
-    "Choice", "Constant", "Distribution", "LogUniform", "Normal", "Parameter", "Parameters", "Prior", "Uniform",
+    "Between", "Choice", "Constant", "Distribution", "Group", "LogUniform", "Normal", "Parameter", "Parameters",
+    "Prior", "Quantiles", "Scaled", "Shifted", "Uniform",
 ]  # fmt: skip
 
-Parameters = dict[str, jax.Array]  # one value (or one vector) a name; leading axis (count,) after sampling
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One number of a simulator that may be uncertain.
-
-    Args:
-        name: unique within its world; ends in its unit where it has one (``speed_m_s``).
-        unit: UCUM code.
-        low: smallest value that is physically possible.
-        high: largest value that is physically possible.
-        doc: one line: what it is.
-        size: 1 for a number, n for n independent draws from the same distribution (one for each beam of a ring).
-    """
-
-    name: str
-    unit: str
-    low: float
-    high: float
-    doc: str
-    size: int = 1
+GROUPS = "groups"  # the key of a prior's JSON that is no parameter
 
 
 @dataclass(frozen=True)
@@ -52,40 +47,52 @@ class Prior:
     Args:
         parameters: what may vary, with physical bounds.
         distributions: one for each parameter, in the same order.
+        groups: parameters that vary together; each in one group at most.
 
     Raises:
-        Refused: FIELD_INVALID, naming the parameter: outside its physical bounds, or not a distribution at all.
+        Refused: FIELD_INVALID, naming the parameter: outside its physical bounds, or not a distribution at all; or
+            naming the group: an unknown name, one with several parts or in two groups, not a correlation.
     """
 
     parameters: tuple[Parameter, ...]
     distributions: tuple[Distribution, ...]
+    groups: tuple[Group, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.parameters) != len(self.distributions):
             found = f"{len(self.distributions)} distributions"
             _refuse("prior", f"needs {len(self.parameters)}, one a parameter", found, "Give each parameter one.")
         for parameter, distribution in zip(self.parameters, self.distributions, strict=True):
-            _check(parameter, distribution)
+            check_distribution(parameter, distribution)
+        copula.check(self.groups, {parameter.name: parameter.size for parameter in self.parameters})
+        if GROUPS in (parameter.name for parameter in self.parameters):
+            _refuse(f"prior.{GROUPS}", "is a reserved name", GROUPS, "Give the parameter another name.")
 
     def __getitem__(self, name: str) -> Distribution:
         return self.distributions[self._index(name)]
 
     def __str__(self) -> str:
-        wide = max(len(parameter.name) for parameter in self.parameters)
+        wide = max((len(parameter.name) for parameter in self.parameters), default=0)
         rows = zip(self.parameters, self.distributions, strict=True)
-        return "\n".join(f"{p.name:<{wide}}  {d}  [{p.unit}]  {p.doc}" for p, d in rows)
+        lines = [f"{p.name:<{wide}}  {d}  [{p.unit}]  {p.doc}" for p, d in rows]
+        return "\n".join([*lines, *(f"together: {group}" for group in self.groups)])
 
     def sample(self, key: jax.Array, count: int) -> Parameters:
         """Draw ``count`` sets of parameters.
 
-        A parameter's draws depend on the key and its own name alone: adding or changing another moves nothing.
+        A parameter's draws depend on the key and its own name alone, and on its group where it has one: adding or
+        changing another moves nothing.
 
         Returns:
             ``{name: (count,)}``, or ``(count, size)`` where the parameter has a size.
         """
-        chances = {size: _chances(key, self._names(size), size, count) for size in {p.size for p in self.parameters}}
+        chances: dict[str, jax.Array] = {}
+        for size in {parameter.size for parameter in self.parameters}:
+            chances |= _chances(key, self._names(size), size, count)
+        for group in self.groups:
+            chances |= zip(group.names, copula.correlated(group, [chances[name] for name in group.names]), strict=True)
         rows = zip(self.parameters, self.distributions, strict=True)
-        return {p.name: d.quantile(next(chances[p.size])) for p, d in rows}
+        return {p.name: d.quantile(chances[p.name]) for p, d in rows}
 
     def centre(self) -> Parameters:
         """The median of every parameter: ``{name: ()}`` or ``(size,)``. A typical world without chance."""
@@ -96,7 +103,7 @@ class Prior:
         }
 
     def replace(self, **changes: Distribution | float) -> "Prior":
-        """A prior with some distributions exchanged; a plain number means ``Constant``.
+        """A prior with some distributions exchanged, each by its own; a plain number means ``Constant``.
 
         Raises:
             Refused: FIELD_INVALID: an unknown parameter, or one outside its bounds.
@@ -104,31 +111,55 @@ class Prior:
         found = list(self.distributions)
         for name, change in changes.items():
             found[self._index(name)] = Constant(float(change)) if isinstance(change, int | float) else change
-        return Prior(self.parameters, tuple(found))
+        return replace(self, distributions=tuple(found))
+
+    def set(self, *names: str, to: Distribution | float) -> "Prior":
+        """A prior in which each of ``names`` follows ``to``; a plain number means ``Constant``.
+
+        Raises:
+            Refused: FIELD_INVALID: an unknown parameter, or one outside its bounds. Likewise ``scale`` and ``shift``.
+        """
+        return self.replace(**dict.fromkeys(names, to))
+
+    def scale(self, *names: str, by: Distribution | float) -> "Prior":
+        """A prior in which each of ``names`` is multiplied by a number, or a constant one by random factors."""
+        return self.replace(**{name: _scaled(name, self[name], by) for name in names})
+
+    def shift(self, *names: str, by: Distribution | float) -> "Prior":
+        """A prior in which a number is added to each of ``names``, or random offsets to a constant one."""
+        return self.replace(**{name: _shifted(name, self[name], by) for name in names})
+
+    def together(self, *groups: Group) -> "Prior":
+        """A prior with these groups instead of its own."""
+        return replace(self, groups=groups)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values ``{name: {"kind": ..., ...}}``; ``from_json`` is its inverse."""
+        """Plain JSON values ``{name: {"kind": ..., ...}}``, and ``"groups"`` if there are any.
+
+        ``from_json`` is its inverse.
+        """
         rows = zip(self.parameters, self.distributions, strict=True)
-        plain = {p.name: {"kind": type(d).__name__, **asdict(d)} for p, d in rows}
-        return dict(json.loads(json.dumps(plain)))
+        plain = {p.name: distribution_to_json(d) for p, d in rows}
+        return {**plain, GROUPS: groups_to_json(self.groups)} if self.groups else plain
 
     @staticmethod
     def from_json(value: object, parameters: Sequence[Parameter]) -> "Prior":
         """Read what ``to_json`` wrote, against the parameters of the world it is meant for.
 
         Raises:
-            Refused: FIELD_INVALID or FIELD_REQUIRED, naming the parameter.
+            Refused: FIELD_INVALID, FIELD_REQUIRED or LIMIT_EXCEEDED, naming the parameter.
         """
         if not isinstance(value, Mapping):
             _refuse("prior", "needs an object", type(value).__name__, "Send {name: {kind: ..., ...}}.")
             raise AssertionError
         known = {parameter.name for parameter in parameters}
         for name in value:
-            if name not in known:
+            if name not in known and name != GROUPS:
                 _unknown(str(name), known)
         for name in sorted(known - set(value)):
             raise Refused(Reason.FIELD_REQUIRED, field=f"prior.{name}")
-        return Prior(tuple(parameters), tuple(_distribution(p.name, value[p.name]) for p in parameters))
+        found = tuple(distribution_from_json(f"prior.{p.name}", value[p.name]) for p in parameters)
+        return Prior(tuple(parameters), found, groups_from_json(value.get(GROUPS, [])))
 
     def _names(self, size: int) -> list[str]:
         return [parameter.name for parameter in self.parameters if parameter.size == size]
@@ -140,10 +171,10 @@ class Prior:
         return names.index(name)
 
 
-def _chances(key: jax.Array, names: list[str], size: int, count: int) -> Iterator[jax.Array]:
-    """Uniform numbers (names, count) or (names, count, size), those of a name from its own key."""
+def _chances(key: jax.Array, names: list[str], size: int, count: int) -> dict[str, jax.Array]:
+    """Uniform numbers, (count,) or (count, size) a name, those of a name from its own key."""
     marks = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
-    return iter(_draw(key, marks, (count,) if size == 1 else (count, size)))
+    return dict(zip(names, _draw(key, marks, (count,) if size == 1 else (count, size)), strict=True))
 
 
 @partial(jax.jit, static_argnums=2)
@@ -162,27 +193,20 @@ def _unknown(name: str, known: set[str]) -> None:
     _refuse(f"prior.{name}", "is no parameter of this world", repr(name), f"Known: {', '.join(sorted(known))}.")
 
 
-def _distribution(name: str, value: object) -> Distribution:
-    field = f"prior.{name}"
-    if not isinstance(value, Mapping) or value.get("kind") not in KINDS:
-        _refuse(field, "needs a kind of distribution", repr(value), f"Use one of {', '.join(KINDS)}.")
+def _scaled(name: str, old: Distribution, by: Distribution | float) -> Distribution:
+    if isinstance(by, int | float):
+        return Scaled(old, float(by))
+    return Scaled(by, _value(name, old))
+
+
+def _shifted(name: str, old: Distribution, by: Distribution | float) -> Distribution:
+    if isinstance(by, int | float):
+        return Shifted(old, float(by))
+    return Shifted(by, _value(name, old))
+
+
+def _value(name: str, old: Distribution) -> float:
+    if not isinstance(old, Constant):
+        _refuse(f"prior.{name}", "only a constant takes random changes", old, "Change it by a number, or set it anew.")
         raise AssertionError
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items() if k != "kind"}
-    kind: Callable[..., Distribution] = KINDS[value["kind"]]
-    needed = [field.name for field in fields(KINDS[value["kind"]])]
-    if set(options) != set(needed):
-        _refuse(field, f"{value['kind']} needs exactly {needed}", sorted(options), "Correct its options.")
-    return kind(**options)
-
-
-def _check(parameter: Parameter, distribution: Distribution) -> None:
-    field = f"prior.{parameter.name}"
-    if not isinstance(distribution, Distribution):
-        _refuse(field, "needs a distribution", repr(distribution), f"Use one of {', '.join(KINDS)}.")
-    wrong = problem(distribution)
-    if wrong:
-        _refuse(field, wrong, distribution, "Correct its numbers.")
-    low, high = distribution.support()
-    if low < parameter.low or high > parameter.high:
-        bounds = f"{parameter.low:g} to {parameter.high:g} {parameter.unit}"
-        _refuse(field, f"must stay within {bounds}", distribution, f"Keep {parameter.name} within {bounds}.")
+    return old.value

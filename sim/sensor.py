@@ -1,7 +1,7 @@
 """What a sensor is: a pure function of the true state, with the parameters of its imperfections.
 
-``sim.check.check_sensor`` checks a sensor of your own; ``sim.sensors`` holds ours, ``sim.sensors.combinators`` what can
-be put behind any of them.
+``sim.check_sensor.check_sensor`` checks a sensor of your own; ``sim.sensors`` holds ours, ``sim.sensors.combinators``
+what can be put behind any of them.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,6 @@
 """What an identification found: the posterior as the next prior, what was determined, and whether it fits at all."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sim.priors import Prior
@@ -41,11 +41,13 @@ class Reach:
         p_value: of the two-sample test of the whole recording against simulations from the posterior.
         channels: p-value of each channel alone.
         threshold: below it, simulator and recording differ.
+        words: what is wrong with a channel that is out of reach, where the test can tell.
     """
 
     p_value: float
     channels: dict[str, float]
     threshold: float
+    words: dict[str, str] = field(default_factory=dict)
 
     @property
     def inside(self) -> bool:

@@ -22,6 +22,10 @@ import numpy as np
 
 from sim.geometry import FAR_M, cast, seen_from
 from sim.priors import Constant, Distribution, LogUniform, Normal, Parameter, Parameters, Uniform
+from sim.sensor import Key, Sensor
+from sim.sensors.naming import own, prefixed
+from sim.sensors.surroundings import Surroundings, circling
+from slipway.spec import Channel
 
 BEAM_COUNT = 24
 FRONT_BEAM = 12  # index of the beam that looks ahead; numbers rise to the left, as published
@@ -73,6 +77,27 @@ DISTRIBUTIONS: dict[str, Distribution] = {
     "range_limit_m": Constant(5.0),
     "resolution_m": Constant(0.001),
 }
+
+
+def ultrasound(*, rate_hz: float, name: str = "sonar") -> Sensor:
+    """The ring as a sensor of its own, ranges [m]; truth: ``Surroundings``."""
+    rows = tuple((parameter, DISTRIBUTIONS[parameter.name]) for parameter in PARAMETERS)
+    parameters, distributions = prefixed(name, rows)
+
+    def measure(truth: Surroundings, values: Parameters, key: Key) -> jax.Array:
+        p, keys = own(name, rows, values), jax.random.split(key, len(truth.pose))
+        return jax.vmap(lambda pose, ping: ring(pose, truth.walls, truth.reflectivity_db, p, ping))(truth.pose, keys)
+
+    return Sensor(
+        name=name,
+        channels=tuple(Channel(f"range_{number:02d}", "m") for number in range(BEAM_COUNT)),
+        rate_hz=rate_hz,
+        parameters=parameters,
+        distributions=distributions,
+        measure=measure,
+        example=lambda key, sample_count: circling(key, sample_count, rate_hz),
+        reference="Leonard & Durrant-Whyte 1992, ch. 2; Kuc & Siegel, IEEE PAMI 9(6), 1987",
+    )
 
 
 def ring(

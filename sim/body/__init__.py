@@ -1,0 +1,1 @@
+"""A human body that sits, stands up, walks, turns and sits down."""

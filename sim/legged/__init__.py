@@ -1,0 +1,1 @@
+"""A four-legged robot in MuJoCo: its body, its gait, and many of them stepped in parallel."""
