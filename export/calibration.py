@@ -65,7 +65,7 @@ def calibrate(
     """
     if len(values) == 0:
         raise Refused(Reason.FIELD_REQUIRED, field="calibration_values")
-    fitting, judging = _halves(values)
+    fitting, judging = _halves(values, _length(steps, values.shape[1]))
     wanted = s.run(steps, judging)
 
     def judged(clip: float, count: int) -> Calibration:
@@ -127,8 +127,14 @@ def grid(low: float, high: float, margin_steps: float = 0) -> Grid:
     return Grid(scale, int(np.clip(np.rint(margin_steps - low / scale), 0, 255)))
 
 
-def _halves(values: Floats) -> tuple[Floats, Floats]:
-    most = max(2, min(WINDOW_LIMIT, SAMPLE_LIMIT // values.shape[1]))
+def _length(steps: Steps, time: int) -> int:
+    """Samples a window that reach the int8 net: the frames of a spectrum, else those of the window."""
+    spectrum = next((step for step in steps if isinstance(step, s.LogMel)), None)
+    return time if spectrum is None else (time - spectrum.waves.shape[2]) // spectrum.hop + 1
+
+
+def _halves(values: Floats, length: int) -> tuple[Floats, Floats]:
+    most = max(2, min(WINDOW_LIMIT, SAMPLE_LIMIT // length))
     kept = values[:: -(-len(values) // most)]
     return kept[::2], kept[1::2] if len(kept) > 1 else kept
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nets.mel import POWER_FLOOR
+
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
@@ -63,6 +65,17 @@ class Conv:
 
 
 @dataclass(frozen=True, eq=False)
+class LogMel:
+    """(batch, 1, time) → (batch, bands, frames): ln(p / mean(p) + floor) of the band powers p; see ``nets.layers``."""
+
+    name: str
+    waves: Floats  # (2 * bins, 1, frame)
+    bands: Floats  # (bands, 2 * bins, 1)
+    hop: int
+    floor: float
+
+
+@dataclass(frozen=True, eq=False)
 class Dense:
     """x @ kernel + bias. ``kernel`` (channels, features)."""
 
@@ -96,7 +109,7 @@ class Flatten:
     name: str
 
 
-Step = Normalize | Scale | Relu | Transpose | Conv | Dense | MaxPool | Average | Flatten
+Step = Normalize | Scale | Relu | Transpose | Conv | LogMel | Dense | MaxPool | Average | Flatten
 Steps = tuple[Step, ...]
 
 
@@ -146,6 +159,8 @@ def apply(step: Step, values: Floats) -> Floats:
         case Conv():
             padded = pad(values, step.pads, step.circular)
             found = convolve(padded, step.kernel, step.stride, step.groups) + step.bias[:, None]
+        case LogMel():
+            return _log_mel(step, values)
         case Dense(_, kernel, bias):
             found = values @ kernel + bias
         case MaxPool(_, size):
@@ -156,6 +171,12 @@ def apply(step: Step, values: Floats) -> Floats:
         case Flatten():
             return values.reshape(len(values), -1)
     return np.maximum(found, 0) if step.relu else found
+
+
+def _log_mel(step: LogMel, values: Floats) -> Floats:
+    power = convolve(np.square(convolve(values, step.waves, step.hop, 1)), step.bands, 1, 1)
+    share = power / (power.mean(axis=(1, 2), keepdims=True) + np.float32(POWER_FLOOR))
+    return np.asarray(np.log(share + np.float32(step.floor)))
 
 
 def run(steps: Sequence[Step], values: Floats) -> Floats:

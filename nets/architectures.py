@@ -1,7 +1,8 @@
 """Networks that fit a task: one function of the task for each form, one table of them.
 
 A task whose window is one reading of a ring of beams (``window_length`` 1) is read as a closed sequence of beams:
-circular convolutions slide around the ring, and the place on the ring is kept where the answer depends on it.
+circular convolutions slide around the ring, and the place on the ring is kept where the answer depends on it. A task
+whose window is sound (one channel, 4 kHz or more) is read as the logarithms of its mel bands, frame by frame.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,9 +18,11 @@ from nets.layers import (
     GlobalAveragePool,
     Layer,
     Layers,
+    LogMel,
     MaxPool,
     Normalize,
     Relu,
+    shapes,
 )
 from slipway.spec import TaskSpec
 
@@ -32,7 +35,7 @@ def mlp(task: TaskSpec, *, widths: Sequence[int] = (256, 128, 64), dropout: floa
         widths: features of each hidden layer.
         dropout: share of numbers dropped before the last layer in training.
     """
-    return (Normalize(), Flatten(), *_dense(widths), *_head(task, dropout))
+    return (*front(task), Flatten(), *_dense(widths), *_head(task, dropout))
 
 
 def cnn(
@@ -57,7 +60,7 @@ def cnn(
 
     Reference: Ragab et al. 2023, AdaTime, https://arxiv.org/abs/2203.08321.
     """
-    default = RING if is_ring(task) else Form((64, 128, 128), (5, 8, 8))
+    default = RING if is_ring(task) else SOUND if is_sound(task) else Form((64, 128, 128), (5, 8, 8))
     return _assemble(task, _chosen(default, widths, sizes, hidden), dropout, _convolution)
 
 
@@ -97,6 +100,30 @@ class Form(NamedTuple):
 
 # The first block sees one beam at a time: it learns which distances matter before the beams are compared.
 RING = Form((16, 16), (1, 3), (128, 64))
+
+
+# Narrower than the general form: no worse on the recordings of the keyword task's pool, at a third of the work.
+SOUND = Form((48, 64, 96), (5, 8, 8))
+SOUND_RATE_HZ = 4000.0  # a single channel sampled at least so fast is sound
+FRAME_S, HOP_S = 0.032, 0.016
+BANDS = 40
+LOW_HZ, HIGH_SHARE = 60.0, 0.475  # of the bands, the end as a share of the rate
+SILENCE = 1e-3  # 30 dB under a window's mean power
+
+
+def is_sound(task: TaskSpec) -> bool:
+    """Whether a window is a stretch of sound, so that a spectrum says more than its samples."""
+    time, channels = task.sensor.window_shape
+    return channels == 1 and task.sensor.rate_hz >= SOUND_RATE_HZ and time >= FRAME_S * task.sensor.rate_hz
+
+
+def front(task: TaskSpec) -> Layers:
+    """What a net does to raw windows before it learns anything: the logarithms of mel bands for sound, scaling."""
+    if not is_sound(task):
+        return (Normalize(),)
+    rate_hz = float(task.sensor.rate_hz)
+    frame, hop = round(FRAME_S * rate_hz), round(HOP_S * rate_hz)
+    return (LogMel(rate_hz, frame, hop, BANDS, LOW_HZ, HIGH_SHARE * rate_hz, SILENCE), Normalize())
 
 
 def is_ring(task: TaskSpec) -> bool:
@@ -139,10 +166,9 @@ def _assemble(
     dropout: float,
     block: Callable[[bool, int, int, int, bool], list[Layer]],
 ) -> Layers:
-    time, channels = task.sensor.window_shape
     ring = is_ring(task)
-    if ring:
-        time, channels = channels, 1
+    start = (*front(task), ChannelsAsTime()) if ring else front(task)
+    time, channels = shapes(start, task.sensor.window_shape)[-1]
     body: list[Layer] = []
     for index, (width, size) in enumerate(zip(form.widths, form.sizes, strict=True)):
         body += block(index == 0, channels, width, size, ring)
@@ -150,5 +176,4 @@ def _assemble(
         if not ring and time >= 4:  # a ring keeps every beam: where a wall is decides the answer
             body.append(MaxPool(2))
             time //= 2
-    front: list[Layer] = [Normalize(), ChannelsAsTime()] if ring else [Normalize()]
-    return (*front, *body, Flatten() if ring else GlobalAveragePool(), *_dense(form.hidden), *_head(task, dropout))
+    return (*start, *body, Flatten() if ring else GlobalAveragePool(), *_dense(form.hidden), *_head(task, dropout))

@@ -66,7 +66,8 @@ def _run(layers: Layers, arrays: dict[str, Any], values: Array) -> tuple[Array, 
 def between(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> Floats:
     """What comes out of the last of ``layers``, the first few of a network, for raw windows (count, time, channels)."""
     known = {name: array for name, array in arrays.items() if int(name.split(".")[0]) < len(layers)}
-    return np.asarray(_through(layers, known, _padded(values)))[: len(values)]
+    chunks = [values[i : i + BATCH_LIMIT] for i in range(0, max(len(values), 1), BATCH_LIMIT)]
+    return np.concatenate([np.asarray(_through(layers, known, _padded(chunk)))[: len(chunk)] for chunk in chunks])
 
 
 @partial(jax.jit, static_argnums=0)

@@ -5,7 +5,7 @@ A record holds choices, never numbers that were learned. Learned numbers live be
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,35 @@ Shape = tuple[int, ...]  # (time, channels) before a pooling to (channels,)
 
 @dataclass(frozen=True)
 class Normalize:
-    """(x - mean) / deviation per channel: the input statistics. Arrays: mean (C,), deviation (C,)."""
+    """(x - mean) / deviation per channel or mel band: the input statistics. Arrays: mean (C,), deviation (C,)."""
+
+
+@dataclass(frozen=True)
+class LogMel:
+    """Sound (time, 1) → logarithms of its power in mel bands, (frames, bands). No learned numbers: see ``nets.mel``.
+
+    A frame's band powers p become ln(p / mean + floor), the mean taken over the whole window and all bands: a louder
+    recording gives the same numbers, and what lies 1 / floor under the window's mean power counts as silence.
+
+    Args:
+        rate_hz: of the sound.
+        frame: samples of a frame.
+        hop: samples from one frame to the next.
+        bands: how many.
+        low_hz: where the first band begins.
+        high_hz: where the last band ends.
+        floor: share of the window's mean power that silence counts as.
+
+    Reference: Davis & Mermelstein 1980, IEEE ASSP 28(4).
+    """
+
+    rate_hz: float
+    frame: int
+    hop: int
+    bands: int
+    low_hz: float
+    high_hz: float
+    floor: float
 
 
 @dataclass(frozen=True)
@@ -80,13 +108,17 @@ class Flatten:
     """(time, C) → (time * C,), time first."""
 
 
-Layer = Normalize | ChannelsAsTime | Conv | Dense | BatchNorm | Relu | Dropout | MaxPool | GlobalAveragePool | Flatten
+Layer = (
+    Normalize | LogMel | ChannelsAsTime | Conv | Dense | BatchNorm
+    | Relu | Dropout | MaxPool | GlobalAveragePool | Flatten
+)  # fmt: skip
 Layers = tuple[Layer, ...]
 
 KINDS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
         Normalize,
+        LogMel,
         ChannelsAsTime,
         Conv,
         Dense,
@@ -107,6 +139,8 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
         ValueError: the layer does not fit the shape.
     """
     match layer, shape:
+        case LogMel(frame=frame, hop=hop, bands=bands), (time, 1) if time >= frame:
+            return ((time - frame) // hop + 1, bands)
         case ChannelsAsTime(), (1, channels):
             return (channels, 1)
         case Conv(features=features, stride=stride, groups=groups), (time, channels):
@@ -157,6 +191,17 @@ def all_array_shapes(layers: Sequence[Layer], input_shape: Shape) -> dict[str, S
         for index, (layer, shape) in enumerate(zip(layers, shapes(layers, input_shape), strict=False))
         for name, found in array_shapes(layer, shape).items()
     }
+
+
+def fixed_count(layers: Sequence[Layer]) -> int:
+    """How many layers at the front hold no numbers and no chance: what they make of a window never changes."""
+    return next((i for i, layer in enumerate(layers) if not isinstance(layer, LogMel)), len(layers))
+
+
+def moved(arrays: Mapping[str, Any], by: int) -> dict[str, Any]:
+    """``arrays`` of the same layers when ``by`` more of them stand in front."""
+    split = ((key.split("."), array) for key, array in arrays.items())
+    return {f"{int(index) + by}.{name}": array for (index, name), array in split}
 
 
 def to_json(layers: Sequence[Layer]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from flax import nnx
 from jax import Array
 
 from nets import layers as records
+from nets import mel
 from nets.convolution import convolve
 from nets.layers import Layers, Shape
 from nets.model import Model
@@ -93,6 +94,8 @@ def _apply(layer: records.Layer, block: nnx.Dict[Any], x: Array, train: bool, ke
     match layer:
         case records.Normalize():
             return (x - block["mean"][...]) / block["deviation"][...]
+        case records.LogMel():
+            return _log_mel(layer, x)
         case records.ChannelsAsTime():
             return jnp.swapaxes(x, 1, 2)
         case records.Conv(stride=stride, groups=groups, circular=circular):
@@ -112,6 +115,16 @@ def _apply(layer: records.Layer, block: nnx.Dict[Any], x: Array, train: bool, ke
             return x.mean(1)
         case records.Flatten():
             return x.reshape(x.shape[0], -1)
+
+
+def _log_mel(layer: records.LogMel, x: Array) -> Array:
+    waves, bands = mel.matrices(layer)
+    count = (x.shape[1] - layer.frame) // layer.hop + 1
+    places = np.arange(count)[:, None] * layer.hop + np.arange(layer.frame)
+    spectrum = x[:, places, 0] @ waves
+    power = jnp.square(spectrum) @ bands
+    mean = power.mean((1, 2), keepdims=True) + mel.POWER_FLOOR
+    return jnp.log(power / mean + layer.floor)
 
 
 def _batch_norm(block: nnx.Dict[Any], x: Array, epsilon: float, train: bool) -> Array:

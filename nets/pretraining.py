@@ -15,8 +15,8 @@ from nets import regression
 from nets.architectures import ARCHITECTURES
 from nets.checkpoints import Checkpoint
 from nets.epoch import Batch, Loss
-from nets.inference import probabilities
-from nets.layers import Layers, shapes
+from nets.inference import between, probabilities
+from nets.layers import Layers, fixed_count, moved, shapes
 from nets.losses import balancing_weights, cross_entropy
 from nets.model import Model
 from nets.network import Network, initial_arrays, names_of
@@ -112,9 +112,12 @@ def pretrain(
     values, labels = _answered(task, values, labels)
     if len(labels) < 2:
         raise Refused(Reason.LABELS_MISSING, field="labels", found=len(labels), name="the source", expected="2")
-    layers = build(task, recipe) if start is None else start.layers
+    whole = build(task, recipe) if start is None else start.layers
+    fixed = fixed_count(whole)
+    layers, raw = whole[fixed:], values
+    values = between(whole[:fixed], {}, raw) if fixed else raw  # once, not in every step
     learn, held_out = stratified_split(labels, recipe.validation_share, seed)
-    arrays = _initial(layers, values[learn], seed) if start is None else dict(start.arrays)
+    arrays = _initial(layers, values[learn], seed) if start is None else moved(start.arrays, -fixed)
     scale = regression.scale_of(labels[learn]) if task.outputs else None
     if scale is not None:
         labels = scale.standardised(labels)
@@ -144,9 +147,9 @@ def pretrain(
         checkpoint=checkpoint,
     )
     learned = trained.arrays if scale is None else regression.rescaled(layers, trained.arrays, scale)
-    model = Model(task, layers, learned)
+    model = Model(task, whole, moved(learned, fixed))
     sure = len(held_out) and not task.outputs
-    confidence = float(probabilities(model, values[held_out]).max(1).mean()) if sure else None
+    confidence = float(probabilities(model, raw[held_out]).max(1).mean()) if sure else None
     return Pretrained(model, confidence, trained.best_epoch, trained.curve)
 
 

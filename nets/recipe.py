@@ -2,16 +2,18 @@
 
 As many steps for few windows as for many, within bounds; the batch grows with the data and the learning rate with the
 batch's square root (Krizhevsky 2014, https://arxiv.org/abs/1404.5997). The numbers were chosen by held-out simulated
-windows, those of dense nets and rings with the rover world.
+windows, those of dense nets and rings with the rover world; those of sound with the keyword world and labelled takes of
+its recording's pool, because synthetic voices are soon known by heart.
 """
 
 import numpy as np
 
-from nets.architectures import is_ring
+from nets.architectures import is_ring, is_sound
 from nets.pretraining import Recipe
 from slipway.spec import TaskSpec
 
-STEPS = {"mlp": 8_000, "cnn": 3_000}  # of the default architecture: convolutions over time need fewer and dearer ones
+STEPS = {"ring": 8_000, "time": 3_000, "sound": 1_500}  # a step of a convolution over time is dear, and fewer do
+SOUND_DROPOUT = 0.4
 EPOCH_BOUNDS = (5, 200)
 BATCH_BOUNDS = (64, 2048)
 BATCHES = 400  # an epoch has about so many, within the bounds above
@@ -32,10 +34,11 @@ def recipe_for(
     """
     count = max(window_count, 1)
     batch_size = int(np.clip(2 ** round(np.log2(count / BATCHES)), *BATCH_BOUNDS))
-    default = "mlp" if is_ring(task) else "cnn"
-    passes = epochs or int(np.clip(round(STEPS[default] * batch_size / count), *EPOCH_BOUNDS))
+    kind = "ring" if is_ring(task) else "sound" if is_sound(task) else "time"
+    passes = epochs or int(np.clip(round(STEPS[kind] * batch_size / count), *EPOCH_BOUNDS))
     return Recipe(
-        architecture=architecture or default,
+        architecture=architecture or ("mlp" if kind == "ring" else "cnn"),
+        options={"dropout": SOUND_DROPOUT} if kind == "sound" else {},
         epochs=passes,
         batch_size=batch_size,
         learning_rate=LEARNING_RATE * float(np.sqrt(batch_size / BATCH_BOUNDS[0])),
