@@ -1,4 +1,4 @@
-"""The command ``slipway-server``: serve, demo, data. Starts without JAX; ``serve`` never loads it.
+"""The command ``slipway-server``: serve, demo, data, world. Starts without JAX; ``serve`` never loads it.
 
 Exit codes: 0 done · 1 refused or failed · 2 wrong usage · 130 interrupted.
 """
@@ -12,9 +12,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from service.world_cli import SETTINGS, Json
+from service.world_cli import app as world_app
 from slipway.errors import Refused
 
-SETTINGS = {"help_option_names": ["-h", "--help"]}
 FAILED, INTERRUPTED = 1, 130
 
 app = typer.Typer(
@@ -29,8 +30,7 @@ data_app = typer.Typer(
     help="Public recordings that the studies and the demo use.", no_args_is_help=True, context_settings=SETTINGS
 )
 app.add_typer(data_app, name="data")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout.")]
+app.add_typer(world_app, name="world")
 
 
 @app.command(epilog="Example: slipway-server serve --data ./slipway-data --listen 0.0.0.0:8471 --workers 2")

@@ -19,6 +19,7 @@ class Config:
     database_url: Annotated[str, "SQLAlchemy URL of the catalogue; empty: SQLite in the data folder"] = ""
     blob_url: Annotated[str, "obstore URL of the blobs, e.g. s3://bucket/prefix; empty: in the data folder"] = ""
     worker_count: Annotated[int, "worker processes"] = 1
+    worlds: Annotated[str, "worlds of your own, as module:NAME with commas between; the workers import them"] = ""
     attempt_limit: Annotated[int, "workers that a job may lose before it fails"] = 3
     lease_seconds: Annotated[float, "a job whose worker is silent for so long is given to another one"] = 15.0
     heartbeat_seconds: Annotated[float, "how often a worker says that it is alive"] = 2.0

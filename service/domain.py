@@ -34,6 +34,8 @@ class PretrainSpec:
     architecture: str = ""
     epoch_count: int = 0
     seed: int = 0
+    identification: str = ""  # the job whose fitted prior stands in ``prior``
+    curriculum: dict[str, float] | None = None  # round_count, start_share, step, cope_above; what is left out: default
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,26 @@ class EvaluateSpec:
     form: str = "learned"
 
 
-JobSpec = PretrainSpec | AdaptSpec | ExportSpec | EvaluateSpec
+@dataclass(frozen=True)
+class IdentifySpec:
+    """Fit the prior of ``world`` to ``dataset``; method is "", "paired" or "unpaired"; 0 and ``""``: the default."""
+
+    world: str
+    dataset: str
+    prior: dict[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    method: str = ""
+    simulation_count: int = 0
+    seed: int = 0
+
+
+JobSpec = PretrainSpec | AdaptSpec | ExportSpec | EvaluateSpec | IdentifySpec
 JOB_KINDS: dict[str, type[JobSpec]] = {
     "pretrain": PretrainSpec,
     "adapt": AdaptSpec,
     "export": ExportSpec,
     "evaluate": EvaluateSpec,
+    "identify": IdentifySpec,
 }
 
 
@@ -107,14 +123,38 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class OutputEvaluation:
+    """How well one output of a regression was estimated: R², and the error in the output's unit."""
+
+    name: str
+    unit: str
+    determination: float
+    root_mean_square_error: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """How well a version did on labelled windows. ``confusion[true][answered]`` counts."""
+    """How well a version did on labelled windows. ``confusion[true][answered]`` counts; a regression has outputs."""
 
     accuracy: float
     macro_f1: float
     confusion: tuple[tuple[int, ...], ...]
     classes: tuple[str, ...]
     window_count: int
+    outputs: tuple[OutputEvaluation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What a recording said about a simulator: ``sim.identify.fit.Fit`` as plain JSON values, under the same names."""
+
+    method: str
+    prior: dict[str, Any]
+    marginals: tuple[dict[str, Any], ...]
+    reach: dict[str, Any]
+    determination: dict[str, float]
+    simulations: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -156,8 +196,9 @@ class Outcome:
 
     version: NewVersion | None = None
     artifacts: dict[str, bytes] = field(default_factory=dict)  # added to ``artifacts_of``: "int8_onnx", "bundle", …
-    artifacts_of: str = ""  # an existing version
+    artifacts_of: str = ""  # an existing version; empty: the job itself
     decision: Decision | None = None
     evaluation: Evaluation | None = None
+    identification: Identification | None = None
     stage_seconds: dict[str, float] = field(default_factory=dict)
     adapter_size_bytes: int = 0

@@ -13,6 +13,7 @@ JOB = "jobs/{job}"
 MODEL = "models/{model}"
 VERSION = "models/{model}/versions/{version}"
 ARTIFACT = "models/{model}/versions/{version}/artifacts/{artifact}"
+JOB_ARTIFACT = "jobs/{job}/artifacts/{artifact}"
 CHANNEL = "models/{model}/channels/{channel}"
 
 
@@ -69,6 +70,12 @@ def artifact_key(name: str, field: str) -> tuple[str, int, str]:
     """Model, number and artifact of ``"models/{model}/versions/{version}/artifacts/{artifact}"``."""
     model, number, artifact = parts(ARTIFACT, name, field)
     return model, int(number), artifact
+
+
+def job_artifact_key(name: str, field: str) -> tuple[str, str]:
+    """Job and artifact of ``"jobs/{job}/artifacts/{artifact}"``."""
+    job, artifact = parts(JOB_ARTIFACT, name, field)
+    return job, artifact
 
 
 def channel_key(name: str, field: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from slipway.spec import SensorSpec
-from slipway.windows import Labels, Values, record_dtype
+from slipway.windows import Answers, Values, answered, record_dtype
 
 
 class Part:
@@ -24,11 +24,14 @@ class Part:
         sensor: what a window is.
         window_count: windows in the complete file.
         committed_count: windows that were safe when last heard of; what follows them is dropped.
+        output_count: numbers in a window's targets; 0 where it has a label.
     """
 
-    def __init__(self, path: Path, sensor: SensorSpec, window_count: int, committed_count: int) -> None:
+    def __init__(
+        self, path: Path, sensor: SensorSpec, window_count: int, committed_count: int, output_count: int = 0
+    ) -> None:
         self.path = path
-        self._dtype = record_dtype(sensor)
+        self._dtype = record_dtype(sensor, output_count)
         header = _header(self._dtype, window_count)
         self._file = _open(path)
         kept = self._file.read(len(header)) == header
@@ -41,8 +44,8 @@ class Part:
         self._file.truncate(len(header) + self.count * self._dtype.itemsize)
         self._file.seek(0, os.SEEK_END)
 
-    def append(self, values: Values, labels: Labels) -> None:
-        """Write windows (count, time, channels) and labels (count,) after the last ones."""
+    def append(self, values: Values, labels: Answers) -> None:
+        """Write windows (count, time, channels) and labels (count,) or targets (count, outputs) after the last ones."""
         records = np.empty(len(values), self._dtype)
         records["values"], records["label"] = values, labels
         self._file.write(records.tobytes())
@@ -65,8 +68,10 @@ def read(path: Path) -> npt.NDArray[np.void]:
 
 
 def label_counts(path: Path, class_count: int) -> list[int]:
-    """How many windows of a complete file carry each label."""
+    """How many windows of a complete file carry each label, or ``[how many carry targets]``."""
     labels = read(path)["label"]
+    if labels.ndim == 2:
+        return [int(answered(labels).sum())]
     return [int(count) for count in np.bincount(labels[labels >= 0], minlength=class_count)]
 
 

@@ -67,10 +67,16 @@ async def _start(name: str, config: Config) -> Process:
         sys.executable,
         *("-m", "service.worker", name),
         stdin=asyncio.subprocess.PIPE,
-        env={**os.environ, **to_environment(config)},
+        env={**os.environ, **to_environment(config), **(_import_path() if config.worlds else {})},
         cwd=ROOT,
         start_new_session=True,  # Ctrl-C in a terminal reaches the server only, which then stops its workers
     )
+
+
+def _import_path() -> dict[str, str]:
+    """Where the operator's own worlds are found: in the folder the server was started in, then as it was told."""
+    told = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return {"PYTHONPATH": os.pathsep.join([os.getcwd(), *map(os.path.abspath, told)])}
 
 
 async def _terminate(process: Process) -> None:

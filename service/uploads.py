@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-import numpy as np
-
+from service.batches import Batch, checked
 from service.blobs import Blobs, sha256_of
 from service.catalogue import datasets, uploads
 from service.catalogue.engine import Catalogue
@@ -21,7 +20,7 @@ from service.config import Config
 from service.parts import Part, label_counts
 from slipway.errors import Reason, Refused
 from slipway.spec import SensorSpec
-from slipway.windows import UNLABELLED, Labels, Values, check_labels, check_values, record_dtype
+from slipway.windows import record_dtype
 
 SYNC_BYTES = 4 << 20
 LOCKS = 64
@@ -35,15 +34,6 @@ class Header:
     upload_id: str
     window_count: int
     sensor: SensorSpec
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Windows from ``offset`` on: little-endian float32 bytes, and a label for each window or for none."""
-
-    offset: int
-    values: bytes
-    labels: Sequence[int]
 
 
 @dataclass
@@ -104,7 +94,7 @@ class Uploads:
     def _open(self, header: Header) -> Stream | Upload:
         dataset = self._catalogue.read(datasets.get, header.dataset_id, "header.dataset")
         check_same_sensor(header.sensor, dataset.sensor, "header.sensor")
-        self._check_size(header)
+        self._check_size(header, len(dataset.outputs))
         with self._lock(header.upload_id):
             self._take_over(header.upload_id)
             limit, time = self._config.open_upload_limit, now_us()
@@ -113,7 +103,8 @@ class Uploads:
             )
             if upload.sha256:
                 return upload
-            part = Part(self._path(upload.id), dataset.sensor, upload.window_count, upload.committed_count)
+            counts = (upload.window_count, upload.committed_count, len(dataset.outputs))
+            part = Part(self._path(upload.id), dataset.sensor, *counts)
             stream = self._streams[upload.id] = Stream(dataset, upload, part, upload.committed_count)
             self._commit(stream)
         return stream
@@ -123,14 +114,15 @@ class Uploads:
         if before is not None:
             self._close(before)
 
-    def _check_size(self, header: Header) -> None:
+    def _check_size(self, header: Header, output_count: int) -> None:
         limit = self._config.upload_window_limit
         if header.window_count < 1:
             words = {"problem": "needs 1 or more", "found": header.window_count, "remedy": "Send at least one window."}
             raise Refused(Reason.FIELD_INVALID, field="header.window_count", **words)
         if header.window_count > limit:
             raise Refused(Reason.LIMIT_EXCEEDED, field="header.window_count", found=header.window_count, limit=limit)
-        size, limit = header.window_count * record_dtype(header.sensor).itemsize, self._config.upload_size_limit_bytes
+        size = header.window_count * record_dtype(header.sensor, output_count).itemsize
+        limit = self._config.upload_size_limit_bytes
         if size > limit:
             raise Refused(Reason.LIMIT_EXCEEDED, field="header.window_count", found=f"{size} bytes", limit=limit)
         free = shutil.disk_usage(self._config.data_folder).free
@@ -142,7 +134,7 @@ class Uploads:
         with stream.lock:
             if stream.over:
                 raise Refused(Reason.UPLOAD_TAKEN_OVER, field="header.upload_id", name=stream.upload.id)
-            values, labels = _checked(batch, stream)
+            values, labels = checked(batch, stream.dataset, stream.part.count, stream.upload.window_count)
             stream.part.append(values, labels)
             if (stream.part.count - stream.committed_count) * values[0].nbytes >= SYNC_BYTES:
                 self._commit(stream)
@@ -206,44 +198,3 @@ def check_same_sensor(found: SensorSpec, expected: SensorSpec, field: str) -> No
         if one != other:
             words = {"index": index, "found": f"{one.name} ({one.unit})", "expected": f"{other.name} ({other.unit})"}
             raise Refused(Reason.SENSOR_MISMATCH, field=f"{field}.channels", **words)
-
-
-def _checked(batch: Batch, stream: Stream) -> tuple[Values, Labels]:
-    sensor, class_count = stream.dataset.sensor, len(stream.dataset.classes)
-    if batch.offset != stream.part.count:
-        words = {"found": batch.offset, "expected": stream.part.count}
-        raise Refused(Reason.UPLOAD_OFFSET_MISMATCH, field="batch.offset", **words)
-    count = _window_count(batch, sensor)
-    if stream.part.count + count > stream.upload.window_count:
-        problem = f"goes past the {stream.upload.window_count} windows that were announced"
-        remedy = "Announce the right window_count, with a new upload_id."
-        found = stream.part.count + count
-        raise Refused(Reason.FIELD_INVALID, field="batch.values", problem=problem, found=found, remedy=remedy)
-    values = np.frombuffer(batch.values, "<f4").reshape(count, *sensor.window_shape)
-    return check_values(values, sensor, "batch.values", batch.offset), _labels(batch, count, class_count)
-
-
-def _window_count(batch: Batch, sensor: SensorSpec) -> int:
-    if not batch.values:
-        raise Refused(Reason.FIELD_REQUIRED, field="batch.values")
-    size = 4 * sensor.window_shape[0] * sensor.window_shape[1]
-    if len(batch.values) % size:
-        problem = f"needs whole windows of {size} bytes, float32 of shape {sensor.window_shape}"
-        remedy = "Send float32 windows of the dataset's sensor, row-major."
-        found = f"{len(batch.values)} bytes"
-        raise Refused(Reason.FIELD_INVALID, field="batch.values", problem=problem, found=found, remedy=remedy)
-    return len(batch.values) // size
-
-
-def _labels(batch: Batch, count: int, class_count: int) -> Labels:
-    if not batch.labels:
-        return np.full(count, UNLABELLED, np.int32)
-    if len(batch.labels) != count:
-        remedy = "Send one label for each window of the batch, -1 where it is unknown, or none at all."
-        words = {"problem": f"needs {count} labels or none", "found": len(batch.labels), "remedy": remedy}
-        raise Refused(Reason.FIELD_INVALID, field="batch.labels", **words)
-    if not class_count and max(batch.labels) > UNLABELLED:
-        remedy = "Create a dataset with the names of its classes, or send no labels."
-        words = {"problem": "the dataset has no classes", "found": max(batch.labels), "remedy": remedy}
-        raise Refused(Reason.FIELD_INVALID, field="batch.labels", **words)
-    return check_labels(batch.labels, class_count, "batch.labels", batch.offset)

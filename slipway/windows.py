@@ -16,9 +16,25 @@ Answers = npt.NDArray[Any]  # Labels or Targets, as the task asks
 UNLABELLED = -1
 
 
-def record_dtype(sensor: SensorSpec) -> np.dtype[np.void]:
-    """One window and its label as a fixed-size little-endian record, so that a window's index is a byte offset."""
-    return np.dtype([("values", "<f4", sensor.window_shape), ("label", "<i4")])
+def record_dtype(sensor: SensorSpec, output_count: int = 0) -> np.dtype[np.void]:
+    """One window and its answer as a fixed-size little-endian record, so that a window's index is a byte offset.
+
+    Args:
+        output_count: numbers in the targets of a regression; 0 where the answer is the index of a class.
+    """
+    label = ("label", "<f4", (output_count,)) if output_count else ("label", "<i4")
+    return np.dtype([("values", "<f4", sensor.window_shape), label])
+
+
+def answered(answers: Answers) -> npt.NDArray[np.bool_]:
+    """Which windows (count,) carry an answer: a label (count,), or targets (count, outputs) without NaN."""
+    found = np.isfinite(answers).all(1) if answers.ndim == 2 else answers != UNLABELLED
+    return np.asarray(found, np.bool_)
+
+
+def unanswered(count: int, output_count: int) -> Answers:
+    """Labels (count,), or targets (count, outputs), of windows about which nobody said anything."""
+    return np.full((count, output_count), np.nan, np.float32) if output_count else np.full(count, UNLABELLED, np.int32)
 
 
 def check_values(values: npt.ArrayLike, sensor: SensorSpec, field: str = "values", first: int = 0) -> Values:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 
 from service.catalogue.records import Dataset, NewDataset
 from service.catalogue.requests import RequestKey, answer_of, remember
-from service.catalogue.tables import artifacts, datasets, uploads
+from service.catalogue.tables import artifacts, datasets, job_artifacts, uploads
 from service.statistics import ChannelStatistics, merge
 from slipway.errors import Reason, Refused
-from slipway.spec import sensor_from_json, sensor_to_json
+from slipway.spec import Channel, sensor_from_json, sensor_to_json
 
 
 def create(connection: Connection, new: NewDataset, request: RequestKey, now_us: int) -> Dataset:
@@ -24,8 +24,9 @@ def create(connection: Connection, new: NewDataset, request: RequestKey, now_us:
     if connection.scalar(select(exists().where(datasets.c.id == new.id))):
         raise Refused(Reason.DATASET_EXISTS, field="dataset_id", name=f"datasets/{new.id}")
     row = {"id": new.id, "display_name": new.display_name, "sensor": sensor_to_json(new.sensor)}
-    counts = {"classes": list(new.classes), "window_count": 0, "label_counts": [0] * len(new.classes)}
-    connection.execute(insert(datasets).values(**row, **counts, create_us=now_us))
+    answers = {"classes": list(new.classes), "outputs": [asdict(output) for output in new.outputs]}
+    counts = {"window_count": 0, "label_counts": [0] * (1 if new.outputs else len(new.classes))}
+    connection.execute(insert(datasets).values(**row, **answers, **counts, create_us=now_us))
     remember(connection, request, new.id, now_us)
     return get(connection, new.id)
 
@@ -86,7 +87,7 @@ def merge_statistics(
 
 
 def _named(connection: Connection, sha256: str) -> bool:
-    found = exists().where(uploads.c.sha256 == sha256), exists().where(artifacts.c.sha256 == sha256)
+    found = (exists().where(table.c.sha256 == sha256) for table in (uploads, artifacts, job_artifacts))
     return any(connection.scalar(select(each)) for each in found)
 
 
@@ -96,6 +97,7 @@ def _record(row: Any) -> Dataset:
         display_name=row.display_name,
         sensor=sensor_from_json(row.sensor),
         classes=tuple(row.classes),
+        outputs=tuple(Channel(**output) for output in row.outputs or ()),
         window_count=row.window_count,
         label_counts=tuple(row.label_counts),
         statistics=_statistics(row.statistics),

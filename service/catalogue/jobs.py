@@ -1,15 +1,15 @@
 """Queries on jobs as their owners see them. How workers take and end them is in ``leases``."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from service.catalogue.records import Failure, Job, kind_of, result_from, spec_from
-from service.catalogue.references import check_references
+from service.catalogue.records import Failure, Job, JobArtifact, kind_of, result_from, spec_from
+from service.catalogue.references import resolve
 from service.catalogue.requests import RequestKey, answer_of, remember
-from service.catalogue.tables import jobs
+from service.catalogue.tables import job_artifacts, jobs
 from service.domain import ENDED, JobSpec, JobState, Progress
 from slipway.errors import Reason, Refused
 
@@ -18,12 +18,12 @@ def create(connection: Connection, job_id: str, spec: JobSpec, request: RequestK
     """Enter a job, or return the one that the same request made before.
 
     Raises:
-        Refused: REQUEST_ID_REUSED, or a dataset or version that the spec names is not there or not fit.
+        Refused: REQUEST_ID_REUSED, or something that the spec names is not there or not fit.
     """
     before = answer_of(connection, request)
     if before is not None:
         return get(connection, before)
-    check_references(connection, spec)
+    spec = resolve(connection, spec)
     counts = {"attempt_count": 0, "lost_count": 0, "cancel_requested": False, "revision": 1}
     row = {"id": job_id, "kind": kind_of(spec), "spec": asdict(spec), "state": JobState.PENDING, "create_us": now_us}
     connection.execute(insert(jobs).values(**row, **counts))
@@ -31,7 +31,7 @@ def create(connection: Connection, job_id: str, spec: JobSpec, request: RequestK
     return get(connection, job_id)
 
 
-def get(connection: Connection, job_id: str) -> Job:
+def get(connection: Connection, job_id: str, field: str = "name") -> Job:
     """One job.
 
     Raises:
@@ -39,8 +39,8 @@ def get(connection: Connection, job_id: str) -> Job:
     """
     row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
     if row is None:
-        raise Refused(Reason.JOB_NOT_FOUND, field="name", name=f"jobs/{job_id}")
-    return record(row)
+        raise Refused(Reason.JOB_NOT_FOUND, field=field, name=f"jobs/{job_id}")
+    return record(row, _files(connection, [job_id]).get(job_id, ()))
 
 
 def page(connection: Connection, after: int | None, limit: int) -> list[Job]:
@@ -48,7 +48,28 @@ def page(connection: Connection, after: int | None, limit: int) -> list[Job]:
     query = select(jobs).order_by(jobs.c.number.desc()).limit(limit)
     if after is not None:
         query = query.where(jobs.c.number < after)
-    return [record(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    files = _files(connection, [row.id for row in rows])
+    return [record(row, files.get(row.id, ())) for row in rows]
+
+
+def artifact(connection: Connection, job_id: str, artifact_id: str, field: str = "name") -> JobArtifact:
+    """One file of a job.
+
+    Raises:
+        Refused: JOB_NOT_FOUND or ARTIFACT_NOT_FOUND.
+    """
+    for each in get(connection, job_id, field).artifacts:
+        if each.id == artifact_id:
+            return each
+    raise Refused(Reason.ARTIFACT_NOT_FOUND, field=field, name=f"jobs/{job_id}/artifacts/{artifact_id}")
+
+
+def add_artifacts(connection: Connection, job_id: str, stored: Mapping[str, tuple[str, int]]) -> None:
+    """Enter files of a job: SHA-256 and length by artifact id."""
+    for artifact_id, (sha256, size_bytes) in stored.items():
+        row = {"job_id": job_id, "id": artifact_id, "sha256": sha256, "size_bytes": size_bytes}
+        connection.execute(insert(job_artifacts).values(**row))
 
 
 def cancel(connection: Connection, job_id: str, now_us: int) -> Job:
@@ -76,8 +97,8 @@ def under_way(connection: Connection) -> set[str]:
     return set(connection.scalars(select(jobs.c.id).where(jobs.c.state.not_in(ENDED))))
 
 
-def record(row: Any) -> Job:
-    """A row as a value."""
+def record(row: Any, artifacts: tuple[JobArtifact, ...] = ()) -> Job:
+    """A row and its files as a value."""
     return Job(
         number=row.number,
         id=row.id,
@@ -90,4 +111,14 @@ def record(row: Any) -> Job:
         create_us=row.create_us,
         start_us=row.start_us,
         end_us=row.end_us,
+        artifacts=artifacts,
     )
+
+
+def _files(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[JobArtifact, ...]]:
+    query = select(job_artifacts).where(job_artifacts.c.job_id.in_(ids)).order_by(job_artifacts.c.id)
+    files: dict[str, tuple[JobArtifact, ...]] = {}
+    for row in connection.execute(query):
+        found = JobArtifact(row.job_id, row.id, row.sha256, row.size_bytes)
+        files[row.job_id] = (*files.get(row.job_id, ()), found)
+    return files

@@ -125,8 +125,8 @@ def _model_for(connection: Connection, new: NewVersion, now_us: int) -> int:
         task = TaskSpec.from_json(new.task).to_json()
         connection.execute(insert(models).values(id=new.model_id, task=task, latest=0, create_us=now_us))
         return 0
-    for part in ("name", "classes", "sensor"):
-        if row.task[part] != new.task[part]:
+    for part in ("name", "classes", "outputs", "sensor"):
+        if row.task.get(part) != new.task.get(part):
             raise Refused(Reason.TASK_MISMATCH, field="model_id", name=f"models/{new.model_id}", part=part)
     return int(row.latest)
 

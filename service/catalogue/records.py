@@ -10,13 +10,15 @@ from service.domain import (
     Decision,
     Evaluation,
     Evidence,
+    Identification,
     JobSpec,
     JobState,
     Lineage,
+    OutputEvaluation,
     Progress,
 )
 from service.statistics import ChannelStatistics
-from slipway.spec import SensorSpec, TaskSpec
+from slipway.spec import Channel, SensorSpec, TaskSpec
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class NewDataset:
     id: str
     display_name: str
     sensor: SensorSpec
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    outputs: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,9 @@ class Dataset:
     display_name: str
     sensor: SensorSpec
     classes: tuple[str, ...]
+    outputs: tuple[Channel, ...]
     window_count: int
-    label_counts: tuple[int, ...]
+    label_counts: tuple[int, ...]  # by class; or of the windows that carry targets, alone
     statistics: ChannelStatistics | None
     create_us: int
 
@@ -64,12 +68,23 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class JobArtifact:
+    """A row of ``job_artifacts``."""
+
+    job_id: str
+    id: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
 class JobResult:
     """What came of a job."""
 
     version: str = ""
     decision: Decision | None = None
     evaluation: Evaluation | None = None
+    identification: Identification | None = None
     stage_seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     peak_memory_bytes: int = 0
     adapter_size_bytes: int = 0
@@ -90,6 +105,7 @@ class Job:
     create_us: int
     start_us: int | None
     end_us: int | None
+    artifacts: tuple[JobArtifact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +164,8 @@ class ModelChannel:
 
 def spec_from(kind: str, document: dict[str, Any]) -> JobSpec:
     """Read a job's spec."""
-    return JOB_KINDS[kind](**document)
+    lists = {key: tuple(value) for key, value in document.items() if isinstance(value, list)}
+    return JOB_KINDS[kind](**{**document, **lists})
 
 
 def kind_of(spec: JobSpec) -> str:
@@ -174,12 +191,23 @@ def evaluation_from(document: dict[str, Any] | None) -> Evaluation | None:
     if document is None:
         return None
     confusion = tuple(tuple(row) for row in document["confusion"])
-    return Evaluation(**{**document, "confusion": confusion, "classes": tuple(document["classes"])})
+    outputs = tuple(OutputEvaluation(**row) for row in document.get("outputs", ()))
+    classes = tuple(document["classes"])
+    return Evaluation(**{**document, "confusion": confusion, "classes": classes, "outputs": outputs})
+
+
+def identification_from(document: dict[str, Any] | None) -> Identification | None:
+    """Read an identification."""
+    return None if document is None else Identification(**{**document, "marginals": tuple(document["marginals"])})
 
 
 def result_from(document: dict[str, Any] | None) -> JobResult | None:
     """Read a job's result."""
     if document is None:
         return None
-    decision, evaluation = decision_from(document["decision"]), evaluation_from(document["evaluation"])
-    return JobResult(**{**document, "decision": decision, "evaluation": evaluation})
+    parts = {
+        "decision": decision_from(document["decision"]),
+        "evaluation": evaluation_from(document["evaluation"]),
+        "identification": identification_from(document.get("identification")),
+    }
+    return JobResult(**{**document, **parts})

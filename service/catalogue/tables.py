@@ -56,6 +56,7 @@ datasets = Table(
     Column("label_counts", Document, nullable=False),
     Column("statistics", Document),
     Column("create_us", BigInteger, nullable=False),
+    Column("outputs", Document),
 )
 
 uploads = Table(
@@ -92,6 +93,22 @@ jobs = Table(
     Column("start_us", BigInteger),
     Column("end_us", BigInteger),
     Column("revision", Integer, nullable=False),  # grows with every change that a watcher may see
+)
+
+job_artifacts = Table(
+    "job_artifacts",
+    metadata,
+    Column("job_id", ID, ForeignKey("jobs.id"), primary_key=True),
+    Column("id", ID, primary_key=True),
+    Column("sha256", String(64), nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+)
+
+worlds = Table(  # what the workers can simulate, as they said when they last started
+    "worlds",
+    metadata,
+    Column("name", ID, primary_key=True),
+    Column("description", Document, nullable=False),
 )
 
 models = Table(

@@ -57,6 +57,12 @@ def whole(value: int, field: str, limit: int) -> int:
     return value
 
 
+def unknown_number(field: str, number: int, known: list[str]) -> Refused:
+    """The refusal of an enum's number that has no name."""
+    words = {"problem": f"needs one of {', '.join(known)}", "found": number, "remedy": "Send one of these."}
+    return Refused(Reason.FIELD_INVALID, field=field, **words)
+
+
 def request_key(request: Message, request_id: str, required: bool = False) -> RequestKey:
     """What makes ``request`` the same as another one: its id and its content.
 

@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 
+from service.batches import Batch
 from service.catalogue.records import Dataset, NewDataset, Upload
 from service.convert import spec
 from service.convert.common import need, text, timestamp
 from service.names import dataset_id, uuid_text
-from service.uploads import Batch, Header
+from service.uploads import Header
 from slipway.errors import Reason, Refused
-from slipway.spec import SensorSpec, TaskSpec, check_name
+from slipway.spec import Channel, SensorSpec, TaskSpec, check_name
 from slipway.v1 import datasets_pb2
 
 HEADER_ROOM_BYTES = 64 << 10  # what a batch may need beside its values
@@ -24,11 +25,14 @@ def new_dataset(request: datasets_pb2.CreateDatasetRequest, message_limit_bytes:
     need(request, "dataset", "dataset")
     need(request.dataset, "sensor", "dataset.sensor")
     sensor = spec.sensor_from(request.dataset.sensor, "dataset")
-    size, limit = 4 * sensor.window_shape[0] * sensor.window_shape[1], message_limit_bytes - HEADER_ROOM_BYTES
+    outputs = spec.channels_from(request.dataset.outputs, "dataset")
+    classes = _answers(tuple(request.dataset.classes), outputs, sensor)
+    size = 4 * (sensor.window_shape[0] * sensor.window_shape[1] + len(outputs))
+    limit = message_limit_bytes - HEADER_ROOM_BYTES
     if size > limit:
         raise Refused(Reason.LIMIT_EXCEEDED, field="dataset.sensor", found=f"{size} bytes a window", limit=limit)
     display_name = text(request.dataset.display_name, "dataset.display_name")
-    return NewDataset(request.dataset_id, display_name, sensor, _classes(tuple(request.dataset.classes), sensor))
+    return NewDataset(request.dataset_id, display_name, sensor, classes, outputs)
 
 
 def dataset_to(dataset: Dataset) -> datasets_pb2.Dataset:
@@ -41,6 +45,7 @@ def dataset_to(dataset: Dataset) -> datasets_pb2.Dataset:
         window_count=dataset.window_count,
         label_counts=dataset.label_counts,
         create_time=timestamp(dataset.create_us),
+        outputs=spec.channels_to(dataset.outputs),
     )
     if dataset.statistics is not None:
         message.statistics.CopyFrom(spec.statistics_to(dataset.statistics))
@@ -74,7 +79,7 @@ async def batches_from(requests: AsyncIterator[datasets_pb2.UploadWindowsRequest
             words = {"problem": "is sent once, first", "found": "a second header", "remedy": "Send batches after it."}
             raise Refused(Reason.FIELD_INVALID, field="header", **words)
         need(request, "batch", "batch")
-        yield Batch(request.batch.offset, request.batch.values, request.batch.labels)
+        yield Batch(request.batch.offset, request.batch.values, request.batch.labels, request.batch.targets)
 
 
 def upload_to(upload: Upload) -> datasets_pb2.Upload:
@@ -89,11 +94,12 @@ def upload_to(upload: Upload) -> datasets_pb2.Upload:
     )
 
 
-def _classes(classes: tuple[str, ...], sensor: SensorSpec) -> tuple[str, ...]:
-    """Check names of classes by the rules of a task; none at all is fine, too."""
-    if classes:
+def _answers(classes: tuple[str, ...], outputs: tuple[Channel, ...], sensor: SensorSpec) -> tuple[str, ...]:
+    """Check classes and outputs by the rules of a task; none at all is fine, too. Returns the classes."""
+    if classes or outputs:
         try:
-            TaskSpec("any", sensor, classes)
+            TaskSpec("any", sensor, classes, outputs)
         except Refused as refused:
-            raise Refused(refused.reason, field="dataset.classes", **refused.details) from None
+            part = refused.field.rpartition(".")[2]
+            raise Refused(refused.reason, field=f"dataset.{part}", **refused.details) from None
     return classes

@@ -3,22 +3,29 @@
 import math
 from typing import Any
 
-from google.protobuf import json_format
-from google.protobuf.struct_pb2 import Struct
-
 from service import names
-from service.catalogue.records import Failure, Job, JobResult
-from service.convert.common import SEED_LIMIT, text, timestamp, whole
-from service.domain import AdaptSpec, Decision, EvaluateSpec, Evaluation, ExportSpec, JobSpec, PretrainSpec, Progress
+from service.catalogue.records import Failure, Job, JobArtifact
+from service.convert import identification
+from service.convert.common import SEED_LIMIT, text, timestamp, unknown_number, whole
+from service.domain import (
+    AdaptSpec,
+    Decision,
+    EvaluateSpec,
+    Evaluation,
+    ExportSpec,
+    IdentifySpec,
+    JobSpec,
+    PretrainSpec,
+    Progress,
+)
 from service.errors import to_status
 from slipway.errors import Reason, Refused
 from slipway.spec import check_name
-from slipway.v1 import jobs_pb2
+from slipway.v1 import jobs_pb2, spec_pb2
 
 EPOCH_LIMIT = 100_000
 SIMULATED_WINDOW_LIMIT = 100_000_000
 OBJECTIVE_LIMIT = 16
-PRIOR_LIMIT_BYTES = 64 << 10
 
 _FORMS = {
     jobs_pb2.EvaluateSpec.FORM_UNSPECIFIED: "learned",
@@ -45,6 +52,8 @@ def spec_from(job: jobs_pb2.Job) -> JobSpec:
             return ExportSpec(version, _dataset(job.export.calibration, "job.export.calibration"))
         case "evaluate":
             return _evaluate_from(job.evaluate)
+        case "identify":
+            return identification.spec_from(job.identify)
         case _:
             raise Refused(Reason.FIELD_REQUIRED, field="job.spec")
 
@@ -63,7 +72,7 @@ def job_to(job: Job) -> jobs_pb2.Job:
     if job.failure is not None:
         message.error.CopyFrom(to_status(refusal(job.failure)))
     if job.result is not None:
-        message.result.CopyFrom(_result_to(job.result))
+        message.result.CopyFrom(_result_to(job))
     if job.start_us is not None:
         message.start_time.CopyFrom(timestamp(job.start_us))
     if job.end_us is not None:
@@ -93,7 +102,7 @@ def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
         case "world":
             source["world"] = text(spec.world.world, "job.pretrain.world.world", required=True)
             count = whole(spec.world.window_count, "job.pretrain.world.window_count", SIMULATED_WINDOW_LIMIT)
-            source |= {"window_count": count, "prior": _prior_from(spec.world.prior)}
+            source |= {"window_count": count, **identification.source_from(spec.world)}
         case "dataset":
             source["dataset"] = _dataset(spec.dataset, "job.pretrain.dataset")
         case _:
@@ -107,20 +116,9 @@ def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
     )
 
 
-def _prior_from(prior: Struct) -> dict[str, Any]:
-    field = "job.pretrain.world.prior"
-    if prior.ByteSize() > PRIOR_LIMIT_BYTES:
-        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=f"{prior.ByteSize()} bytes", limit=PRIOR_LIMIT_BYTES)
-    try:
-        return dict(json_format.MessageToDict(prior))
-    except (ValueError, json_format.Error) as error:
-        words = {"problem": "needs a JSON object of finite numbers", "found": error, "remedy": "Send the prior's JSON."}
-        raise Refused(Reason.FIELD_INVALID, field=field, **words) from None
-
-
 def _adapt_from(spec: jobs_pb2.AdaptSpec) -> AdaptSpec:
     if spec.gate_policy not in jobs_pb2.AdaptSpec.GatePolicy.values():
-        raise _unknown("job.adapt.gate_policy", spec.gate_policy, jobs_pb2.AdaptSpec.GatePolicy.keys())
+        raise unknown_number("job.adapt.gate_policy", spec.gate_policy, jobs_pb2.AdaptSpec.GatePolicy.keys())
     return AdaptSpec(
         base=_version(spec.base, "job.adapt.base"),
         target=_dataset(spec.target, "job.adapt.target"),
@@ -153,7 +151,7 @@ def _evaluate_from(spec: jobs_pb2.EvaluateSpec) -> EvaluateSpec:
     version = _version(spec.version, "job.evaluate.version")
     dataset = _dataset(spec.dataset, "job.evaluate.dataset")
     if spec.form not in _FORMS:
-        raise _unknown("job.evaluate.form", spec.form, jobs_pb2.EvaluateSpec.Form.keys())
+        raise unknown_number("job.evaluate.form", spec.form, jobs_pb2.EvaluateSpec.Form.keys())
     return EvaluateSpec(version, dataset, _FORMS[spec.form])
 
 
@@ -171,16 +169,21 @@ def _spec_to(spec: JobSpec) -> dict[str, Any]:
             return {"adapt": _adapt_to(spec)}
         case ExportSpec():
             return {"export": jobs_pb2.ExportSpec(version=spec.version, calibration=spec.calibration)}
+        case IdentifySpec():
+            return {"identify": identification.spec_to(spec)}
         case EvaluateSpec():
             form = _FORM_NUMBERS[spec.form]
             return {"evaluate": jobs_pb2.EvaluateSpec(version=spec.version, dataset=spec.dataset, form=form)}
 
 
 def _world_to(spec: PretrainSpec) -> jobs_pb2.WorldSource:
-    world = jobs_pb2.WorldSource(world=spec.world, window_count=spec.window_count)
-    if spec.prior:
-        world.prior.update(spec.prior)
-    return world
+    return jobs_pb2.WorldSource(
+        world=spec.world,
+        window_count=spec.window_count,
+        prior=identification.struct(spec.prior),
+        identification=spec.identification,
+        curriculum=None if spec.curriculum is None else identification.curriculum_to(spec.curriculum),
+    )
 
 
 def _adapt_to(spec: AdaptSpec) -> jobs_pb2.AdaptSpec:
@@ -197,13 +200,18 @@ def _adapt_to(spec: AdaptSpec) -> jobs_pb2.AdaptSpec:
     )
 
 
-def _result_to(result: JobResult) -> jobs_pb2.JobResult:
+def _result_to(job: Job) -> jobs_pb2.JobResult:
+    assert job.result is not None
+    result = job.result
     message = jobs_pb2.JobResult(
         version=result.version,
         stage_seconds=result.stage_seconds,
         peak_memory_bytes=result.peak_memory_bytes,
         adapter_size_bytes=result.adapter_size_bytes,
+        artifacts=[_artifact_to(each) for each in job.artifacts],
     )
+    if result.identification is not None:
+        message.identification.CopyFrom(identification.result_to(result.identification))
     if result.decision is not None:
         message.decision.CopyFrom(decision_to(result.decision))
     if result.evaluation is not None:
@@ -213,7 +221,13 @@ def _result_to(result: JobResult) -> jobs_pb2.JobResult:
 
 def _evaluation_to(evaluation: Evaluation) -> jobs_pb2.Evaluation:
     flat = [count for row in evaluation.confusion for count in row]
-    return jobs_pb2.Evaluation(**{**vars(evaluation), "confusion": flat})
+    outputs = [jobs_pb2.OutputEvaluation(**vars(each)) for each in evaluation.outputs]
+    return jobs_pb2.Evaluation(**{**vars(evaluation), "confusion": flat, "outputs": outputs})
+
+
+def _artifact_to(artifact: JobArtifact) -> spec_pb2.Artifact:
+    name = f"jobs/{artifact.job_id}/artifacts/{artifact.id}"
+    return spec_pb2.Artifact(name=name, sha256=artifact.sha256, size_bytes=artifact.size_bytes)
 
 
 def _version(name: str, field: str) -> str:
@@ -222,8 +236,3 @@ def _version(name: str, field: str) -> str:
 
 def _dataset(name: str, field: str) -> str:
     return "datasets/" + names.dataset_id(name, field)
-
-
-def _unknown(field: str, number: int, known: list[str]) -> Refused:
-    words = {"problem": f"needs one of {', '.join(known)}", "found": number, "remedy": "Send one of these."}
-    return Refused(Reason.FIELD_INVALID, field=field, **words)

@@ -9,7 +9,7 @@ from service.convert.spec import task_to
 from service.names import version_key, version_name
 from slipway.errors import Reason, Refused
 from slipway.spec import check_name
-from slipway.v1 import models_pb2, updates_pb2
+from slipway.v1 import models_pb2, spec_pb2, updates_pb2
 
 MESSAGE_LIMIT_CHARS = 500
 REASON_LIMIT_CHARS = 63
@@ -37,10 +37,10 @@ def version_to(version: Version) -> models_pb2.Version:
     )
 
 
-def artifact_to(artifact: Artifact) -> models_pb2.Artifact:
+def artifact_to(artifact: Artifact) -> spec_pb2.Artifact:
     """Write a file of a version."""
     name = f"{version_name(artifact.model_id, artifact.number)}/artifacts/{artifact.id}"
-    return models_pb2.Artifact(name=name, sha256=artifact.sha256, size_bytes=artifact.size_bytes)
+    return spec_pb2.Artifact(name=name, sha256=artifact.sha256, size_bytes=artifact.size_bytes)
 
 
 def channel_to(channel: ModelChannel) -> models_pb2.ModelChannel:

@@ -1,7 +1,10 @@
 """Sensors, tasks and statistics."""
 
+from collections.abc import Iterable
+
 from service.convert.common import within
 from service.statistics import ChannelStatistics
+from slipway.errors import Refused
 from slipway.spec import Channel, SensorSpec, TaskSpec
 from slipway.v1 import spec_pb2
 
@@ -13,19 +16,40 @@ def sensor_from(message: spec_pb2.SensorSpec, field: str) -> SensorSpec:
         Refused: SPEC_INVALID.
     """
     with within(field):
-        channels = tuple(Channel(each.name, each.unit) for each in message.channels)
-        return SensorSpec(channels, message.rate_hz, message.window_length)
+        return SensorSpec(channels_from(message.channels), message.rate_hz, message.window_length)
+
+
+def channels_from(messages: Iterable[spec_pb2.Channel], field: str = "") -> tuple[Channel, ...]:
+    """Read the columns of a window, or the outputs of a regression that stand at ``field``.
+
+    Raises:
+        Refused: SPEC_INVALID.
+    """
+    try:
+        return tuple(Channel(each.name, each.unit) for each in messages)
+    except Refused as refused:
+        if not field:
+            raise
+        part = refused.field.rpartition(".")[2]
+        raise Refused(refused.reason, field=f"{field}.outputs.{part}", **refused.details) from None
+
+
+def channels_to(channels: Iterable[Channel]) -> list[spec_pb2.Channel]:
+    """Write columns or outputs."""
+    return [spec_pb2.Channel(name=each.name, unit=each.unit) for each in channels]
 
 
 def sensor_to(sensor: SensorSpec) -> spec_pb2.SensorSpec:
     """Write a sensor."""
-    channels = [spec_pb2.Channel(name=each.name, unit=each.unit) for each in sensor.channels]
+    channels = channels_to(sensor.channels)
     return spec_pb2.SensorSpec(channels=channels, rate_hz=sensor.rate_hz, window_length=sensor.window_length)
 
 
 def task_to(task: TaskSpec) -> spec_pb2.TaskSpec:
     """Write a task."""
-    return spec_pb2.TaskSpec(name=task.name, sensor=sensor_to(task.sensor), classes=task.classes)
+    return spec_pb2.TaskSpec(
+        name=task.name, sensor=sensor_to(task.sensor), classes=task.classes, outputs=channels_to(task.outputs)
+    )
 
 
 def statistics_from(message: spec_pb2.ChannelStatistics) -> ChannelStatistics:

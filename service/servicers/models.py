@@ -7,8 +7,9 @@ from typing import Any
 
 from service import names, pages
 from service.blobs import Blobs
-from service.catalogue import channels, models
+from service.catalogue import channels, jobs, models
 from service.catalogue.engine import Catalogue
+from service.catalogue.records import Artifact, JobArtifact
 from service.clock import now_us
 from service.config import Config
 from service.convert import models as convert
@@ -82,8 +83,13 @@ class Models(ModelsServicer):
         self, request: pb.DownloadArtifactRequest, context: Any
     ) -> AsyncIterator[pb.DownloadArtifactResponse]:
         """Send a range of a file."""
-        model_id, number, name = names.artifact_key(request.name, "name")
-        artifact = await to_thread(self._catalogue.read, models.artifact, model_id, number, name)
+        artifact = await to_thread(self._artifact, request.name)
         start, end = byte_range(artifact.size_bytes, request.read_offset, request.read_limit)
         async for offset, data in self._blobs.read(artifact.sha256, start, end, self._chunk_size_bytes):
             yield pb.DownloadArtifactResponse(offset=offset, data=data)
+
+    def _artifact(self, name: str) -> Artifact | JobArtifact:
+        """The file of a version or of a job."""
+        if name.startswith("jobs/"):
+            return self._catalogue.read(jobs.artifact, *names.job_artifact_key(name, "name"))
+        return self._catalogue.read(models.artifact, *names.artifact_key(name, "name"))

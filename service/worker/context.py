@@ -1,8 +1,8 @@
 """What a pipeline may touch: its folder, the data and files it names, and the way to say how far it is."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from service.catalogue.engine import Catalogue
 from service.catalogue.records import Dataset
 from service.domain import Progress
 from service.names import dataset_id, version_key
-from slipway.spec import SensorSpec
+from slipway.spec import Channel, SensorSpec
+from slipway.windows import Answers, unanswered
 
 
 class Cancelled(Exception):
@@ -32,9 +33,10 @@ class StoredWindows:
     sensor: SensorSpec
     classes: tuple[str, ...]
     values: npt.NDArray[np.float32]  # (count, time, channels); may be mapped from a file
-    labels: npt.NDArray[np.int32]  # (count,); -1 where nobody said
+    labels: Answers  # (count,), -1 where nobody said; or targets (count, outputs), NaN where nobody said
     sha256: str  # over the SHA-256 (hex) of the stored files, in order
     statistics: tuple[int, npt.NDArray[np.float64], npt.NDArray[np.float64]] | None  # count, mean, squared deviations
+    outputs: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Context:
     should_stop: Callable[[], bool]  # somebody cancelled the job, or it is another worker's by now
     dataset: Callable[[str], StoredWindows]  # by resource name
     artifact: Callable[[str, str], bytes]  # by version name and artifact id
+    worlds: Mapping[str, Any] = field(default_factory=dict)  # the operator's own, beside ``sim.catalog.WORLDS``
 
 
 def load_windows(catalogue: Catalogue, blobs: Blobs, name: str) -> StoredWindows:
@@ -61,9 +64,10 @@ def load_windows(catalogue: Catalogue, blobs: Blobs, name: str) -> StoredWindows
         sensor=dataset.sensor,
         classes=dataset.classes,
         values=_joined(records, "values", np.zeros((0, *dataset.sensor.window_shape), np.float32)),
-        labels=np.ascontiguousarray(_joined(records, "label", np.zeros(0, np.int32))),
+        labels=np.ascontiguousarray(_joined(records, "label", unanswered(0, len(dataset.outputs)))),
         sha256=hashlib.sha256("".join(files).encode()).hexdigest(),
         statistics=_statistics(dataset),
+        outputs=dataset.outputs,
     )
 
 

@@ -7,13 +7,14 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
 from service.blobs import Blobs
-from service.catalogue import leases, models
+from service.catalogue import jobs, leases, models
 from service.catalogue.engine import Catalogue
 from service.catalogue.leases import Lease, LeaseLost
 from service.catalogue.models import Stored
@@ -41,6 +42,7 @@ class Workplace:
     config: Config
     pipelines: Pipelines  # by the keys of service.domain.JOB_KINDS
     worker: str  # its name, unique
+    worlds: Mapping[str, Any] = field(default_factory=dict)  # the operator's own
 
 
 def work(place: Workplace, stop: Callable[[], bool] = lambda: False) -> None:
@@ -78,6 +80,7 @@ def _run(place: Workplace, lease: Lease) -> None:
             should_stop=keeper.should_stop,
             dataset=partial(load_windows, place.catalogue, place.blobs),
             artifact=partial(load_artifact, place.catalogue, place.blobs),
+            worlds=place.worlds,
         )
         try:
             outcome = place.pipelines[kind_of(lease.job.spec)](lease.job.spec, context)
@@ -100,6 +103,7 @@ def _commit(place: Workplace, lease: Lease, outcome: Outcome, progress: Progress
     result = JobResult(
         decision=outcome.decision,
         evaluation=outcome.evaluation,
+        identification=outcome.identification,
         stage_seconds=outcome.stage_seconds,
         peak_memory_bytes=_peak_memory_bytes(),
         adapter_size_bytes=outcome.adapter_size_bytes,
@@ -120,7 +124,9 @@ def _enter(
     time_us = now_us()
     if version is not None:
         result = replace(result, version=models.add_version(connection, version, files, lease.job.id, time_us))
-    if artifacts:
+    if artifacts and not artifacts_of:
+        jobs.add_artifacts(connection, lease.job.id, artifacts)
+    elif artifacts:
         models.add_artifacts(connection, *version_key(artifacts_of, "artifacts_of"), artifacts)
     leases.succeed(connection, lease, result, progress, time_us)
 

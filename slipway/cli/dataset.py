@@ -13,7 +13,8 @@ from slipway.names import dataset_name
 if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.client.values import Dataset
-    from slipway.spec import SensorSpec
+    from slipway.spec import Channel, SensorSpec
+    from slipway.windows import Answers
 
 app = group("Recorded windows on the server, or only their statistics.")
 
@@ -31,6 +32,9 @@ def create(
         typer.Option(exists=True, dir_okay=False, help="JSON file with channels (name, unit), rate_hz, window_length."),
     ] = None,
     classes: Annotated[str, typer.Option(help="Names of the classes, with commas between them.")] = "",
+    outputs: Annotated[
+        str, typer.Option(metavar="NAME:UNIT,…", help="What targets measure, for a regression; instead of classes.")
+    ] = "",
     display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
     server: Server = DEFAULT_SERVER,
     as_json: Json = False,
@@ -41,9 +45,10 @@ def create(
     if (not model) == (sensor is None):
         raise typer.BadParameter("Give either --from MODEL or --sensor FILE.")
     with connect(server) as client:
-        spec, names = _of_model(client, model) if sensor is None else (_sensor_file(sensor), ())
-        chosen = tuple(classes.split(",")) if classes else names
-        made = client.datasets.create(name, spec, chosen, display_name=display_name)
+        spec, names, columns = _of_model(client, model) if sensor is None else (_sensor_file(sensor), (), ())
+        if classes or outputs:
+            names, columns = tuple(filter(None, classes.split(","))), _outputs(outputs)
+        made = client.datasets.create(name, spec, names, outputs=columns, display_name=display_name)
     show.emit(made, as_json, lambda: show.console().print(f"created {made.name}"))
 
 
@@ -103,7 +108,7 @@ def upload(
     from slipway.client.uploads import content_id
 
     windows = read_array(file, values).astype("float32", copy=False)
-    marks = read_array(file, labels).astype("int32", copy=False) if labels else None
+    marks = _answers(file, labels) if labels else None
     chosen = upload_id or content_id(dataset_name(name), windows, marks)
     with connect(server) as client, show.bar(f"uploading {file.name}", "windows") as progress:
         done = client.datasets.upload_windows(name, windows, marks, upload_id=chosen, progress=progress)
@@ -124,9 +129,22 @@ def upload_statistics(
     show.emit(merged, as_json, lambda: show.console().print(words))
 
 
-def _of_model(client: "Client", name: str) -> "tuple[SensorSpec, tuple[str, ...]]":
+def _answers(file: Path, key: str) -> "Answers":
+    """Labels (count,) as whole numbers, or targets (count, outputs) as they are."""
+    found = read_array(file, key)
+    return found.astype("float32" if found.ndim == 2 else "int32", copy=False)
+
+
+def _outputs(text: str) -> "tuple[Channel, ...]":
+    from slipway.spec import Channel
+
+    pairs = (part.partition(":") for part in filter(None, text.split(",")))
+    return tuple(Channel(name, unit) for name, _, unit in pairs)
+
+
+def _of_model(client: "Client", name: str) -> "tuple[SensorSpec, tuple[str, ...], tuple[Channel, ...]]":
     task = client.models.get(name).task
-    return task.sensor, task.classes
+    return task.sensor, task.classes, task.outputs
 
 
 def _sensor_file(path: Path) -> "SensorSpec":
@@ -152,12 +170,14 @@ def _describe(dataset: "Dataset") -> None:
     sensor = dataset.sensor
     counts = dataset.label_counts or (0,) * len(dataset.classes)
     classes = ", ".join(f"{name} {count:,}" for name, count in zip(dataset.classes, counts, strict=False))
+    outputs = ", ".join(f"{output.name} ({output.unit})" for output in dataset.outputs)
     channels = ", ".join(f"{channel.name} ({channel.unit})" for channel in sensor.channels)
     pairs = [
         ("name", dataset.display_name),
         ("windows", f"{dataset.window_count:,} of {sensor.window_length} samples at {sensor.rate_hz:g} Hz"),
         ("channels", channels),
         ("labels", classes),
+        ("targets", f"{sum(dataset.label_counts):,} of {outputs}" if outputs else ""),
         ("statistics", f"of {dataset.statistics.count:,} samples" if dataset.statistics else ""),
         ("created", show.age_words(dataset.create_time)),
     ]

@@ -10,16 +10,17 @@ from slipway.cli import show
 from slipway.cli.job_view import age, describe, outcome, subject
 from slipway.cli.options import DEFAULT_SERVER, Json, Server, Wait, example, group
 from slipway.errors import Reason, Refused
-from slipway.names import short
+from slipway.names import job_name, short
 
 if TYPE_CHECKING:
     from slipway.client import Client
     from slipway.client.values import Job
 
-app = group("Long work on the server: pretrain, adapt, export, evaluate.")
+app = group("Long work on the server: pretrain, adapt, export, evaluate, identify.")
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help='Such as "jobs/…", or its last part.')]
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help='Such as "rover/1" or "models/rover/versions/1".')]
+ENDINGS = {"report": ".html", "fit": ".json"}
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
 
@@ -32,6 +33,12 @@ def pretrain(
     prior: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="JSON file: rows that replace the world's prior.")
     ] = None,
+    identification: Annotated[
+        str, typer.Option(metavar="JOB", help="Simulate from the prior that this identify job fitted.")
+    ] = "",
+    curriculum: Annotated[
+        str, typer.Option(metavar="[NAME=N,…]", help='Widen the prior while the learner copes: "default", or settings.')
+    ] = "",
     architecture: Annotated[str, typer.Option(help='"mlp", "cnn" or "ds_cnn".')] = "",
     epochs: Annotated[int, typer.Option(help="Passes over the windows; 0: the default.")] = 0,
     seed: Seed = 0,
@@ -44,6 +51,8 @@ def pretrain(
 
     if bool(world) == bool(dataset):
         raise typer.BadParameter("Give either --world or --dataset.")
+    if dataset and (prior or identification or curriculum):
+        raise typer.BadParameter("--prior, --identification and --curriculum go with --world.")
     rows = _json_file(prior) if prior else None
     with connect(server) as client:
         made = client.jobs.pretrain(
@@ -51,6 +60,8 @@ def pretrain(
             world=world,
             window_count=windows,
             prior=rows,
+            identification=identification,
+            curriculum=_curriculum(curriculum) if curriculum else None,
             dataset=dataset,
             architecture=architecture,
             epoch_count=epochs,
@@ -116,6 +127,54 @@ def evaluate(
         raise typer.BadParameter('--form is "learned", "float_onnx" or "int8_onnx".')
     with connect(server) as client:
         _created(client, client.jobs.evaluate(version, dataset, form=form), wait, as_json)
+
+
+@app.command(epilog=example("job identify rover garage --keeps dropout_share --wait"))
+def identify(
+    world: Annotated[str, typer.Argument(metavar="WORLD", help="The simulator whose prior is fitted.")],
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="What the device measured.")],
+    prior: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="JSON file: rows that replace the world's prior.")
+    ] = None,
+    keeps: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PARAMETER", help="Stays the same in the whole recording; may be given several times."),
+    ] = None,
+    method: Annotated[str, typer.Option(help='"paired" (with targets), "unpaired", or empty: what fits.')] = "",
+    simulations: Annotated[int, typer.Option(help="Recordings to simulate; 0: the default.")] = 0,
+    seed: Seed = 0,
+    wait: Wait = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: Json = False,
+) -> None:
+    """Fit a simulator to a recording: which parameters made it, and can the simulator make it at all?"""
+    from slipway.client import connect
+
+    rows = _json_file(prior) if prior else None
+    with connect(server) as client:
+        made = client.jobs.identify(
+            world, dataset, prior=rows, names=keeps or (), method=method, simulation_count=simulations, seed=seed
+        )
+        _created(client, made, wait, as_json)
+
+
+@app.command(epilog=example("job download j036cea7ea9d04de5 report --output report.html"))
+def download(
+    name: JobName,
+    artifact: Annotated[str, typer.Argument(help='"report" (HTML) or "fit" (JSON) of an identification.')] = "report",
+    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Where to write it.")] = None,
+    server: Server = DEFAULT_SERVER,
+    as_json: Json = False,
+) -> None:
+    """Download a file of a job; the same command again goes on where a broken one stopped."""
+    from slipway.client import connect
+
+    path = output or Path(f"{short(job_name(name))}-{artifact}{ENDINGS.get(artifact, '')}")
+    with connect(server) as client, show.bar(f"downloading {artifact}", "bytes") as progress:
+        found = client.jobs.download_artifact(name, artifact, path, progress=progress)
+    value = {"path": str(path), "sha256": found.sha256, "size_bytes": found.size_bytes}
+    words = f"{path}  {show.size_words(found.size_bytes)}  {found.sha256}"
+    show.emit(value, as_json, lambda: show.console().print(words))
 
 
 @app.command("list", epilog=example("job list"))
@@ -189,6 +248,14 @@ def _weighted(text: str) -> tuple[str, float]:
         return name, float(weight or 1.0)
     except ValueError as error:
         raise typer.BadParameter(f"--objective {text}: the weight is no number.") from error
+
+
+def _curriculum(text: str) -> dict[str, float]:
+    pairs = (part.partition("=") for part in text.split(",")) if text != "default" else ()
+    try:
+        return {name: float(number) for name, _, number in pairs}
+    except ValueError as error:
+        raise typer.BadParameter('--curriculum is "default", or such as "round_count=8,step=0.1".') from error
 
 
 def _json_file(path: Path) -> dict[str, object]:

@@ -6,7 +6,7 @@ from slipway.cli import show
 from slipway.names import short
 
 if TYPE_CHECKING:
-    from slipway.client.values import Decision, Evaluation, Job
+    from slipway.client.values import Decision, Evaluation, Identification, Job
 
 
 def describe(job: "Job") -> None:
@@ -30,6 +30,8 @@ def describe(job: "Job") -> None:
         _describe_decision(result.decision)
     if result and result.evaluation:
         _describe_evaluation(result.evaluation)
+    if result and result.identification:
+        _describe_identification(result.identification)
 
 
 def _describe_decision(decision: "Decision") -> None:
@@ -54,12 +56,40 @@ def _describe_evaluation(evaluation: "Evaluation") -> None:
     out = show.console()
     out.print()
     count = f"{evaluation.window_count:,} windows"
+    if evaluation.outputs:
+        scored = (
+            (o.name, f"{o.determination:.3f}", f"{o.root_mean_square_error:.4g} {o.unit}") for o in evaluation.outputs
+        )
+        out.print(f"on {count}")
+        show.table(("output", "R²>", "error (RMS)>"), scored, "No outputs.")
+        return
     out.print(f"[bold]accuracy {evaluation.accuracy:.2%}[/bold]  macro-F1 {evaluation.macro_f1:.2%}  on {count}")
     rows = (
         (name, *(f"[green]{cell:,}[/green]" if i == j else f"{cell:,}" for j, cell in enumerate(row)))
         for i, (name, row) in enumerate(zip(evaluation.classes, evaluation.confusion, strict=True))
     )
     show.table(("true ╲ answered", *(f"{name}>" for name in evaluation.classes)), rows, "No windows.")
+
+
+def _describe_identification(found: "Identification") -> None:
+    out = show.console()
+    out.print()
+    inside = "[green]within reach[/green]" if found.reach and found.reach.inside else "[yellow]out of reach[/yellow]"
+    broken = ", ".join(found.reach.broken) if found.reach else ""
+    fits = ", ".join(f"R² of {name} {share:.3f}" for name, share in found.determination.items())
+    out.print(f"[bold]{found.method}[/bold]  the recording is {inside}  {broken and f'broken by {broken}'}{fits}")
+    rows = (
+        (
+            f"[bold]{row.name}[/bold]" if row.determined else row.name,
+            f"{row.prior_low:.4g} – {row.prior_high:.4g}",
+            f"{row.low:.4g} – {row.high:.4g}",
+            f"{row.median:.4g}",
+            row.unit,
+            "determined" if row.determined else "",
+        )
+        for row in found.marginals
+    )
+    show.table(("parameter", "before (90 %)>", "after (90 %)>", "median>", "unit", ""), rows, "Nothing was free.")
 
 
 def subject(job: "Job") -> str:
@@ -69,6 +99,8 @@ def subject(job: "Job") -> str:
         return f"{spec['model_id']} from {world['world'] if world else short(spec['dataset'])}"
     if job.kind == "adapt":
         return f"{short(spec['base'])} to {short(spec['target'])}"
+    if job.kind == "identify":
+        return f"{spec['world']} from {short(spec['dataset'])}"
     if job.kind == "evaluate":
         return f"{short(spec['version'])} on {short(spec['dataset'])}, {spec['form'].lower()}"
     return short(str(spec.get("version", "")))
@@ -77,6 +109,12 @@ def subject(job: "Job") -> str:
 def outcome(job: "Job") -> str:
     if job.error:
         return job.error.reason or job.error.message[:40]
+    if job.result and job.result.identification:
+        found = job.result.identification
+        known = sum(row.determined for row in found.marginals)
+        return f"{known} of {len(found.marginals)} determined"
+    if job.result and job.result.evaluation and job.result.evaluation.outputs:
+        return "R² " + " ".join(f"{output.determination:.2f}" for output in job.result.evaluation.outputs)
     if job.result and job.result.evaluation:
         return f"accuracy {job.result.evaluation.accuracy:.2%}"
     if job.result and job.result.decision and not job.result.decision.promoted:

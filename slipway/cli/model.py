@@ -28,8 +28,8 @@ def list_(server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
 
     with connect(server) as client:
         found = list(client.models.list())
-    rows = ((m.name, m.latest_version, ", ".join(m.task.classes), show.age_words(m.create_time)) for m in found)
-    columns = ("model", "latest version", "classes", "created")
+    rows = ((m.name, m.latest_version, _answer_words(m), show.age_words(m.create_time)) for m in found)
+    columns = ("model", "latest version", "answers", "created")
     show.emit(found, as_json, lambda: show.table(columns, rows, "There is no model yet."))
 
 
@@ -129,13 +129,18 @@ def channel_set(
 def _describe_model(model: "Model", channels: "list[ModelChannel]") -> None:
     sensor = model.task.sensor
     pairs = [
-        ("classes", ", ".join(model.task.classes)),
+        ("outputs" if model.task.outputs else "classes", _answer_words(model)),
         ("window", f"{sensor.window_length} × {len(sensor.channels)} channels at {sensor.rate_hz:g} Hz"),
         ("latest", model.latest_version),
         *((channel.name.rpartition("/")[2], channel.version) for channel in channels),
         ("created", show.age_words(model.create_time)),
     ]
     show.facts(model.name, pairs)
+
+
+def _answer_words(model: "Model") -> str:
+    outputs = (f"{output.name} ({output.unit})" for output in model.task.outputs)
+    return ", ".join((*model.task.classes, *outputs))
 
 
 def _describe_version(version: "Version") -> None:

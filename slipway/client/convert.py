@@ -1,10 +1,11 @@
 """From messages to plain values and back: the only place of the client that walks protobuf."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 
@@ -22,6 +23,10 @@ RECORDS: dict[str, type] = {
         values.Progress,
         values.Evidence,
         values.Decision,
+        values.OutputEvaluation,
+        values.Marginal,
+        values.Reach,
+        values.Identification,
         values.JobResult,
         values.Model,
         values.DataReference,
@@ -47,8 +52,13 @@ def to_value(message: Message) -> Any:
 
 def sensor_message(sensor: SensorSpec) -> spec_pb2.SensorSpec:
     """A sensor as the API sends it."""
-    channels = [spec_pb2.Channel(name=channel.name, unit=channel.unit) for channel in sensor.channels]
+    channels = channel_messages(sensor.channels)
     return spec_pb2.SensorSpec(channels=channels, rate_hz=sensor.rate_hz, window_length=sensor.window_length)
+
+
+def channel_messages(channels: Iterable[Channel]) -> list[spec_pb2.Channel]:
+    """Columns or outputs as the API sends them."""
+    return [spec_pb2.Channel(name=channel.name, unit=channel.unit) for channel in channels]
 
 
 def _field(message: Message, name: str) -> Any:
@@ -68,18 +78,24 @@ def _scalar(field: Any, value: Any) -> Any:
 
 
 def _sensor(message: Any) -> SensorSpec:
-    channels = tuple(Channel(channel.name, channel.unit) for channel in message.channels)
-    return SensorSpec(channels, message.rate_hz, message.window_length)
+    return SensorSpec(tuple(map(_channel, message.channels)), message.rate_hz, message.window_length)
+
+
+def _channel(message: Any) -> Channel:
+    return Channel(message.name, message.unit)
 
 
 def _task(message: Any) -> TaskSpec:
-    return TaskSpec(message.name, _sensor(message.sensor), tuple(message.classes))
+    outputs = tuple(map(_channel, message.outputs))
+    return TaskSpec(message.name, _sensor(message.sensor), tuple(message.classes), outputs)
 
 
 def _evaluation(message: Any) -> values.Evaluation:
     flat, count = tuple(message.confusion), len(message.classes)
     rows = tuple(flat[start : start + count] for start in range(0, len(flat), count)) if count else ()
-    return values.Evaluation(message.accuracy, message.macro_f1, rows, tuple(message.classes), message.window_count)
+    outputs = tuple(map(to_value, message.outputs))
+    classes = tuple(message.classes)
+    return values.Evaluation(message.accuracy, message.macro_f1, rows, classes, message.window_count, outputs)
 
 
 def _failure(message: Any) -> values.Failure:
@@ -100,11 +116,13 @@ def _time(message: Any) -> datetime:
 
 
 BUILDERS: dict[str, Callable[[Any], Any]] = {
+    "slipway.v1.Channel": _channel,
     "slipway.v1.SensorSpec": _sensor,
     "slipway.v1.TaskSpec": _task,
     "slipway.v1.Evaluation": _evaluation,
+    "slipway.v1.Curriculum": lambda message: {field.name: value for field, value in message.ListFields()},
     "slipway.v1.Job": _job,
     "google.rpc.Status": _failure,
     "google.protobuf.Timestamp": _time,
-    "google.protobuf.Struct": lambda message: dict(message.items()),
+    "google.protobuf.Struct": MessageToDict,
 }

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from slipway.client.convert import sensor_message, to_value
+from slipway.client.convert import channel_messages, sensor_message, to_value
 from slipway.client.pages import every
 from slipway.client.uploads import Parcel, Report, send
 from slipway.client.values import ChannelStatistics, Dataset, Upload
 from slipway.errors import Reason, Refused
 from slipway.names import dataset_name, last_part
-from slipway.spec import SensorSpec
+from slipway.spec import Channel, SensorSpec
 from slipway.transport import PATIENCE_S, ask
 from slipway.v1 import datasets_pb2, datasets_pb2_grpc, spec_pb2
-from slipway.windows import check_labels, check_values
+from slipway.windows import Answers, answered, check_labels, check_targets, check_values
 
 CHECK_WINDOWS = 4096
 
@@ -33,11 +33,22 @@ class Datasets:
         sensor: SensorSpec,
         classes: Sequence[str] = (),
         *,
+        outputs: Sequence[Channel] = (),
         display_name: str = "",
         request_id: str | None = None,
     ) -> Dataset:
-        """Create an empty dataset. The same ``request_id`` again returns the same dataset."""
-        dataset = datasets_pb2.Dataset(sensor=sensor_message(sensor), classes=classes, display_name=display_name)
+        """Create an empty dataset. The same ``request_id`` again returns the same dataset.
+
+        Args:
+            classes: names of what labels index.
+            outputs: names and units of what targets measure, for a regression; instead of classes.
+        """
+        dataset = datasets_pb2.Dataset(
+            sensor=sensor_message(sensor),
+            classes=classes,
+            display_name=display_name,
+            outputs=channel_messages(outputs),
+        )
         request = datasets_pb2.CreateDatasetRequest(
             dataset_id=last_part(name), dataset=dataset, request_id=request_id or str(uuid.uuid4())
         )
@@ -73,23 +84,22 @@ class Datasets:
 
         Args:
             values: float32 (count, time, channels).
-            labels: class index per window, -1 where unknown; None if no window has one.
+            labels: class index per window, -1 where unknown; or the targets (count, outputs) of a regression, each
+                finite; None if no window has an answer.
             sensor: what made the windows; None trusts that it is the dataset's.
             upload_id: a UUID; the same one again goes on with that upload, and adds its windows once.
             progress: called with (windows sent, windows in all).
             patience_s: how long the server may stay away.
 
         Raises:
-            Refused: the windows do not fit the sensor, hold a sample that is not finite, or a wrong label.
+            Refused: the windows do not fit the sensor, hold a sample that is not finite, or a wrong label or target.
         """
         known = self.get(dataset)
         given = sensor or known.sensor
         windows = np.asarray(values, np.float32)
         for first in range(0, max(1, len(windows)), CHECK_WINDOWS):
             check_values(windows[first : first + CHECK_WINDOWS], given, first=first)
-        marks = None if labels is None else check_labels(labels, len(known.classes))
-        if marks is not None and marks.shape != (len(windows),):
-            raise _miscounted(marks.shape, len(windows))
+        marks = None if labels is None else _checked(labels, known, len(windows))
         parcel = Parcel(known.name, upload_id or str(uuid.uuid4()), given, windows, marks)
         return send(self._stub, self._address, parcel, progress=progress, patience_s=patience_s)
 
@@ -111,6 +121,22 @@ class Datasets:
         )
         merged: Dataset = to_value(ask(self._stub.UploadStatistics, request, self._address))
         return merged
+
+
+def _checked(labels: npt.ArrayLike, dataset: Dataset, count: int) -> Answers:
+    if dataset.outputs:
+        marks: Answers = check_targets(labels, len(dataset.outputs))
+        if not answered(marks).all():
+            remedy = "Upload windows without targets on their own, with no labels at all."
+            found = f"NaN in window {int(np.argmin(answered(marks)))}"
+            raise Refused(
+                Reason.FIELD_INVALID, field="labels", problem="needs finite targets", found=found, remedy=remedy
+            )
+    else:
+        marks = check_labels(labels, len(dataset.classes))
+    if marks.shape != ((count, len(dataset.outputs)) if dataset.outputs else (count,)):
+        raise _miscounted(marks.shape, count)
+    return marks
 
 
 def _miscounted(found: tuple[int, ...], expected: int) -> Refused:

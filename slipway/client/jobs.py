@@ -1,14 +1,18 @@
 """The client's calls about long work."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
+from slipway import ranged
+from slipway.client import files
 from slipway.client.convert import to_value
 from slipway.client.pages import every
-from slipway.client.values import Job
+from slipway.client.values import Artifact, Job
+from slipway.errors import Reason, Refused
 from slipway.names import dataset_name, job_name, last_part, version_name
 from slipway.transport import PATIENCE_S, ServerUnreachable, ask, patiently, read_stream
 from slipway.v1 import jobs_pb2, jobs_pb2_grpc
@@ -18,6 +22,7 @@ class Jobs:
     """Calls of ``slipway.v1.Jobs``. Every method raises ``ServerRefused`` or ``ServerUnreachable``."""
 
     def __init__(self, channel: object, address: str) -> None:
+        self._channel = channel
         self._stub = jobs_pb2_grpc.JobsStub(channel)
         self._address = address
 
@@ -28,18 +33,34 @@ class Jobs:
         world: str = "",
         window_count: int = 0,
         prior: Mapping[str, Any] | None = None,
+        identification: str = "",
+        curriculum: Mapping[str, float] | None = None,
         dataset: str = "",
         architecture: str = "",
         epoch_count: int = 0,
         seed: int = 0,
         request_id: str | None = None,
     ) -> Job:
-        """Learn a base for ``model`` from a ``world`` or from a labelled ``dataset``; 0 and "" mean the default."""
+        """Learn a base for ``model`` from a ``world`` or from a labelled ``dataset``; 0 and "" mean the default.
+
+        Args:
+            prior: rows that replace the world's own.
+            identification: an identify job of the same world; its fitted prior takes the place of the world's own.
+            curriculum: some of ``round_count``, ``start_share``, ``step`` and ``cope_above``; {} for the defaults, None
+                for the whole prior from the first window on.
+        """
         spec = jobs_pb2.PretrainSpec(
             model_id=last_part(model), architecture=architecture, epoch_count=epoch_count, seed=seed
         )
         if world:
-            spec.world.CopyFrom(jobs_pb2.WorldSource(world=world, window_count=window_count, prior=_struct(prior)))
+            source = jobs_pb2.WorldSource(
+                world=world,
+                window_count=window_count,
+                prior=_struct(prior),
+                identification=job_name(identification) if identification else "",
+                curriculum=None if curriculum is None else jobs_pb2.Curriculum(**_numbers(curriculum)),
+            )
+            spec.world.CopyFrom(source)
         if dataset:
             spec.dataset = dataset_name(dataset)
         return self._create(jobs_pb2.Job(pretrain=spec), request_id)
@@ -89,6 +110,56 @@ class Jobs:
         )
         return self._create(jobs_pb2.Job(evaluate=spec), request_id)
 
+    def identify(
+        self,
+        world: str,
+        dataset: str,
+        *,
+        prior: Mapping[str, Any] | None = None,
+        names: Sequence[str] = (),
+        method: str = "",
+        simulation_count: int = 0,
+        seed: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Fit the prior of ``world`` to what a device measured; 0 and "" mean the default.
+
+        Args:
+            prior: rows that replace the world's own.
+            names: parameters that the device keeps through the whole recording.
+            method: "paired" (the recording holds targets), "unpaired", or "" for what the data allow.
+        """
+        spec = jobs_pb2.IdentifySpec(
+            world=world,
+            dataset=dataset_name(dataset),
+            prior=_struct(prior),
+            names=names,
+            method=_method(method),
+            simulation_count=simulation_count,
+            seed=seed,
+        )
+        return self._create(jobs_pb2.Job(identify=spec), request_id)
+
+    def download_artifact(
+        self,
+        job: str,
+        artifact: str,
+        path: str | Path,
+        *,
+        progress: ranged.Report | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Artifact:
+        """Fetch a file of a job ("report" or "fit" of an identification); see ``Models.download_artifact``.
+
+        Raises:
+            Refused: DOWNLOAD_INVALID or BUNDLE_HASH_MISMATCH; FIELD_INVALID for a file that the job lacks.
+        """
+        result = self.get(job).result
+        remedy = "Wait until an identify job has succeeded; other jobs have no files of their own."
+        found = files.find(artifact, result.artifacts if result else (), job_name(job), remedy)
+        files.download(self._channel, self._address, found, path, progress=progress, patience_s=patience_s)
+        return found
+
     def get(self, name: str) -> Job:
         """One job."""
         job: Job = to_value(ask(self._stub.GetJob, jobs_pb2.GetJobRequest(name=job_name(name)), self._address))
@@ -133,6 +204,25 @@ class Jobs:
         request = jobs_pb2.CreateJobRequest(job=job, request_id=request_id or str(uuid.uuid4()))
         created: Job = to_value(ask(self._stub.CreateJob, request, self._address))
         return created
+
+
+CURRICULUM = tuple(jobs_pb2.Curriculum.DESCRIPTOR.fields_by_name)
+METHODS = {"": "METHOD_UNSPECIFIED", "paired": "PAIRED", "unpaired": "UNPAIRED"}
+
+
+def _numbers(curriculum: Mapping[str, float]) -> dict[str, Any]:
+    for name in curriculum:
+        if name not in CURRICULUM:
+            words = {"problem": "is not known", "found": repr(name), "remedy": f"Use some of {', '.join(CURRICULUM)}."}
+            raise Refused(Reason.FIELD_INVALID, field="curriculum", **words)
+    return {name: int(number) if name == CURRICULUM[0] else number for name, number in curriculum.items()}
+
+
+def _method(method: str) -> str:
+    if method not in METHODS:
+        words = {"problem": "is not known", "found": repr(method), "remedy": 'Use "paired", "unpaired" or "".'}
+        raise Refused(Reason.FIELD_INVALID, field="method", **words)
+    return METHODS[method]
 
 
 def _struct(fields: Mapping[str, Any] | None) -> Struct | None:

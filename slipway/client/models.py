@@ -1,16 +1,15 @@
 """The client's calls about what was learned."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from slipway import ranged
+from slipway.client import files
 from slipway.client.convert import to_value
 from slipway.client.pages import every
 from slipway.client.values import Artifact, Model, ModelChannel, Version
-from slipway.errors import Reason, Refused
-from slipway.names import channel_name, last_part, model_name, version_name
-from slipway.transport import PATIENCE_S, ask, patiently, read_stream
+from slipway.names import channel_name, model_name, version_name
+from slipway.transport import PATIENCE_S, ask
 from slipway.v1 import models_pb2, models_pb2_grpc
 
 
@@ -18,6 +17,7 @@ class Models:
     """Calls of ``slipway.v1.Models``. Every method raises ``ServerRefused`` or ``ServerUnreachable``."""
 
     def __init__(self, channel: object, address: str) -> None:
+        self._channel = channel
         self._stub = models_pb2_grpc.ModelsStub(channel)
         self._address = address
 
@@ -87,28 +87,11 @@ class Models:
             Refused: DOWNLOAD_INVALID or BUNDLE_HASH_MISMATCH; FIELD_INVALID for a name that the version lacks.
         """
         artifact = self._artifact(name)
-        part = Path(f"{path}.{artifact.sha256[:16]}.part")
-
-        def pieces(offset: int) -> Iterator[tuple[int, bytes]]:
-            request = models_pb2.DownloadArtifactRequest(name=artifact.name, read_offset=offset)
-            for piece in read_stream(self._stub.DownloadArtifact, request, self._address):
-                yield piece.offset, piece.data
-
-        patiently(
-            lambda: ranged.fetch(
-                part, pieces, size_bytes=artifact.size_bytes, sha256=artifact.sha256, progress=progress
-            ),
-            patience_s,
-        )
-        os.replace(part, path)
+        files.download(self._channel, self._address, artifact, path, progress=progress, patience_s=patience_s)
         return artifact
 
     def _artifact(self, name: str) -> Artifact:
         head, _, artifact_id = name.rpartition("/")
         version = self.version(head.removesuffix("/artifacts"))
-        found = {last_part(artifact.name): artifact for artifact in version.artifacts}
-        if artifact_id in found:
-            return found[artifact_id]
         remedy = "Choose one of these, or run an export job first."
-        problem = f"{version.name} has {', '.join(found) or 'no artifacts'}"
-        raise Refused(Reason.FIELD_INVALID, field="artifact", problem=problem, found=repr(artifact_id), remedy=remedy)
+        return files.find(artifact_id, version.artifacts, version.name, remedy)

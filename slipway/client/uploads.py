@@ -15,6 +15,7 @@ from slipway.names import last_part
 from slipway.spec import SensorSpec
 from slipway.transport import PATIENCE_S, ServerRefused, ServerUnreachable, ask, patiently
 from slipway.v1 import datasets_pb2, datasets_pb2_grpc
+from slipway.windows import Answers
 
 BATCH_BYTES = 1 << 19  # of values; labels and framing keep a batch well under 1 MiB
 WINDOW_LIMIT_BYTES = 3 << 20  # one window must fit into one message of 4 MiB
@@ -25,21 +26,21 @@ Report = Callable[[int, int], None]  # (windows sent, windows in all)
 
 @dataclass(frozen=True)
 class Parcel:
-    """Everything one upload sends. ``values`` (count, time, channels); ``labels`` (count,) or None."""
+    """Everything one upload sends. ``values`` (count, time, channels), ``labels`` (count,) or (count, outputs)."""
 
     dataset: str
     upload_id: str
     sensor: SensorSpec
     values: npt.NDArray[np.float32]
-    labels: npt.NDArray[np.int32] | None
+    labels: Answers | None
 
 
-def content_id(dataset: str, values: npt.NDArray[np.float32], labels: npt.NDArray[np.int32] | None) -> str:
+def content_id(dataset: str, values: npt.NDArray[np.float32], labels: Answers | None) -> str:
     """An upload id made from what is sent: the same windows sent again go on, or change nothing."""
     digest = hashlib.sha256(f"{dataset} {values.shape}".encode())
     digest.update(np.ascontiguousarray(values, "<f4").data)
     if labels is not None:
-        digest.update(np.ascontiguousarray(labels, "<i4").data)
+        digest.update(np.ascontiguousarray(labels, "<f4" if labels.ndim == 2 else "<i4").data)
     return str(uuid.UUID(bytes=digest.digest()[:16], version=4))
 
 
@@ -101,12 +102,15 @@ def _requests(parcel: Parcel, start: int, progress: Report | None) -> Iterator[d
 
 def _batch(parcel: Parcel, first: int, end: int) -> datasets_pb2.WindowBatch:
     values = np.ascontiguousarray(parcel.values[first:end], "<f4").tobytes()
-    labels = None if parcel.labels is None else parcel.labels[first:end].tolist()
-    return datasets_pb2.WindowBatch(offset=first, values=values, labels=labels)
+    told = {}
+    if parcel.labels is not None:
+        told = {"targets" if parcel.labels.ndim == 2 else "labels": parcel.labels[first:end].ravel().tolist()}
+    return datasets_pb2.WindowBatch(offset=first, values=values, **told)
 
 
 def _window_bytes(parcel: Parcel) -> int:
-    return 4 * int(np.prod(parcel.values.shape[1:]))
+    targets = 0 if parcel.labels is None or parcel.labels.ndim == 1 else parcel.labels.shape[1]
+    return 4 * (int(np.prod(parcel.values.shape[1:])) + targets)
 
 
 def _check_size(parcel: Parcel) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from slipway.spec import SensorSpec, TaskSpec
+from slipway.spec import Channel, SensorSpec, TaskSpec
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
@@ -30,6 +30,7 @@ class Dataset:
     label_counts: tuple[int, ...]
     statistics: ChannelStatistics | None
     create_time: datetime | None
+    outputs: tuple[Channel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,75 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class OutputEvaluation:
+    """How well one output of a regression was estimated: R², and the error in the output's unit."""
+
+    name: str
+    unit: str
+    determination: float
+    root_mean_square_error: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """How well a version did. ``confusion[true][answered]`` counts windows."""
+    """How well a version did. ``confusion[true][answered]`` counts windows; a regression has ``outputs`` instead."""
 
     accuracy: float
     macro_f1: float
     confusion: tuple[tuple[int, ...], ...]
     classes: tuple[str, ...]
     window_count: int
+    outputs: tuple[OutputEvaluation, ...] = ()
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """One parameter before and after an identification: medians and central 90 % intervals, in its unit."""
+
+    name: str
+    unit: str
+    prior_low: float
+    prior_median: float
+    prior_high: float
+    low: float
+    median: float
+    high: float
+    shrinkage: float
+    determined: bool
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whether a recording lies inside what a simulator can produce; ``channels`` holds p-values, ``words`` reasons."""
+
+    p_value: float
+    channels: dict[str, float]
+    threshold: float
+    inside: bool
+    broken: tuple[str, ...]
+    words: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What a recording said about a simulator. ``prior`` is the next one's JSON; ``determination`` is R² by output."""
+
+    method: str
+    prior: dict[str, Any]
+    marginals: tuple[Marginal, ...]
+    reach: Reach | None
+    determination: dict[str, float]
+    simulation_count: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file of a version or of a job, named by its content."""
+
+    name: str
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -95,6 +157,8 @@ class JobResult:
     stage_seconds: dict[str, float]
     peak_memory_bytes: int
     adapter_size_bytes: int
+    identification: Identification | None = None
+    artifacts: tuple[Artifact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +173,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Job:
-    """A piece of long work. ``kind`` is "pretrain", "adapt", "export" or "evaluate"; ``spec`` holds its fields."""
+    """A piece of long work. ``kind`` is a field of the API's oneof ("pretrain", "identify", …); ``spec`` its fields."""
 
     name: str
     kind: str
@@ -159,15 +223,6 @@ class Lineage:
     method: str
     seed: int
     decision: Decision | None
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file of a version, named by its content."""
-
-    name: str
-    sha256: str
-    size_bytes: int
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from slipway.v1 import spec_pb2 as slipway_dot_v1_dot_spec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19slipway/v1/datasets.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15slipway/v1/spec.proto\"\xe9\x02\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x06sensor\x18\x03 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x05\xe2\x41\x02\x02\x05\x12\x16\n\x07\x63lasses\x18\x04 \x03(\tB\x05\xe2\x41\x02\x01\x05\x12\x1a\n\x0cwindow_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0clabel_counts\x18\x06 \x03(\x03\x42\x04\xe2\x41\x01\x03\x12\x37\n\nstatistics\x18\x07 \x01(\x0b\x32\x1d.slipway.v1.ChannelStatisticsB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:?\xea\x41<\n\x13slipway.dev/Dataset\x12\x12\x64\x61tasets/{dataset}*\x08\x64\x61tasets2\x07\x64\x61taset\"v\n\x14\x43reateDatasetRequest\x12\x18\n\ndataset_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.slipway.v1.DatasetB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"?\n\x11GetDatasetRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\"H\n\x13ListDatasetsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x14ListDatasetsResponse\x12%\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x13.slipway.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x14\x44\x65leteDatasetRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\"t\n\x14UploadWindowsRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.slipway.v1.UploadHeaderH\x00\x12(\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x17.slipway.v1.WindowBatchH\x00\x42\x06\n\x04part\"\xa0\x01\n\x0cUploadHeader\x12-\n\x07\x64\x61taset\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\x12\x17\n\tupload_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12,\n\x06sensor\x18\x04 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x04\xe2\x41\x01\x02\"O\n\x0bWindowBatch\x12\x14\n\x06offset\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06values\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06labels\x18\x03 \x03(\x11\x42\x04\xe2\x41\x01\x01\"\xa8\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x18.slipway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63ommitted_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cwindow_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\";\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tRECEIVING\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02:M\xea\x41J\n\x12slipway.dev/Upload\x12#datasets/{dataset}/uploads/{upload}*\x07uploads2\x06upload\"=\n\x10GetUploadRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xe2\x41\x01\x02\xfa\x41\x14\n\x12slipway.dev/Upload\"\x9b\x01\n\x17UploadStatisticsRequest\x12-\n\x07\x64\x61taset\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\x12\x37\n\nstatistics\x18\x02 \x01(\x0b\x32\x1d.slipway.v1.ChannelStatisticsB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x32\x88\x04\n\x08\x44\x61tasets\x12\x46\n\rCreateDataset\x12 .slipway.v1.CreateDatasetRequest\x1a\x13.slipway.v1.Dataset\x12@\n\nGetDataset\x12\x1d.slipway.v1.GetDatasetRequest\x1a\x13.slipway.v1.Dataset\x12Q\n\x0cListDatasets\x12\x1f.slipway.v1.ListDatasetsRequest\x1a .slipway.v1.ListDatasetsResponse\x12I\n\rDeleteDataset\x12 .slipway.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Empty\x12G\n\rUploadWindows\x12 .slipway.v1.UploadWindowsRequest\x1a\x12.slipway.v1.Upload(\x01\x12=\n\tGetUpload\x12\x1c.slipway.v1.GetUploadRequest\x1a\x12.slipway.v1.Upload\x12L\n\x10UploadStatistics\x12#.slipway.v1.UploadStatisticsRequest\x1a\x13.slipway.v1.Datasetb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19slipway/v1/datasets.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15slipway/v1/spec.proto\"\x96\x03\n\x07\x44\x61taset\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12-\n\x06sensor\x18\x03 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x05\xe2\x41\x02\x02\x05\x12\x16\n\x07\x63lasses\x18\x04 \x03(\tB\x05\xe2\x41\x02\x01\x05\x12\x1a\n\x0cwindow_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0clabel_counts\x18\x06 \x03(\x03\x42\x04\xe2\x41\x01\x03\x12\x37\n\nstatistics\x18\x07 \x01(\x0b\x32\x1d.slipway.v1.ChannelStatisticsB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12+\n\x07outputs\x18\t \x03(\x0b\x32\x13.slipway.v1.ChannelB\x05\xe2\x41\x02\x01\x05:?\xea\x41<\n\x13slipway.dev/Dataset\x12\x12\x64\x61tasets/{dataset}*\x08\x64\x61tasets2\x07\x64\x61taset\"v\n\x14\x43reateDatasetRequest\x12\x18\n\ndataset_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x13.slipway.v1.DatasetB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"?\n\x11GetDatasetRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\"H\n\x13ListDatasetsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x14ListDatasetsResponse\x12%\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x13.slipway.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"B\n\x14\x44\x65leteDatasetRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\"t\n\x14UploadWindowsRequest\x12*\n\x06header\x18\x01 \x01(\x0b\x32\x18.slipway.v1.UploadHeaderH\x00\x12(\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32\x17.slipway.v1.WindowBatchH\x00\x42\x06\n\x04part\"\xa0\x01\n\x0cUploadHeader\x12-\n\x07\x64\x61taset\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\x12\x17\n\tupload_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12,\n\x06sensor\x18\x04 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x04\xe2\x41\x01\x02\"f\n\x0bWindowBatch\x12\x14\n\x06offset\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06values\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x14\n\x06labels\x18\x03 \x03(\x11\x42\x04\xe2\x41\x01\x01\x12\x15\n\x07targets\x18\x04 \x03(\x02\x42\x04\xe2\x41\x01\x01\"\xa8\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12-\n\x05state\x18\x02 \x01(\x0e\x32\x18.slipway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x63ommitted_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1a\n\x0cwindow_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x14\n\x06sha256\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\";\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tRECEIVING\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02:M\xea\x41J\n\x12slipway.dev/Upload\x12#datasets/{dataset}/uploads/{upload}*\x07uploads2\x06upload\"=\n\x10GetUploadRequest\x12)\n\x04name\x18\x01 \x01(\tB\x1b\xe2\x41\x01\x02\xfa\x41\x14\n\x12slipway.dev/Upload\"\x9b\x01\n\x17UploadStatisticsRequest\x12-\n\x07\x64\x61taset\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Dataset\x12\x37\n\nstatistics\x18\x02 \x01(\x0b\x32\x1d.slipway.v1.ChannelStatisticsB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x02\x32\x88\x04\n\x08\x44\x61tasets\x12\x46\n\rCreateDataset\x12 .slipway.v1.CreateDatasetRequest\x1a\x13.slipway.v1.Dataset\x12@\n\nGetDataset\x12\x1d.slipway.v1.GetDatasetRequest\x1a\x13.slipway.v1.Dataset\x12Q\n\x0cListDatasets\x12\x1f.slipway.v1.ListDatasetsRequest\x1a .slipway.v1.ListDatasetsResponse\x12I\n\rDeleteDataset\x12 .slipway.v1.DeleteDatasetRequest\x1a\x16.google.protobuf.Empty\x12G\n\rUploadWindows\x12 .slipway.v1.UploadWindowsRequest\x1a\x12.slipway.v1.Upload(\x01\x12=\n\tGetUpload\x12\x1c.slipway.v1.GetUploadRequest\x1a\x12.slipway.v1.Upload\x12L\n\x10UploadStatistics\x12#.slipway.v1.UploadStatisticsRequest\x1a\x13.slipway.v1.Datasetb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,6 +52,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASET'].fields_by_name['statistics']._serialized_options = b'\342A\001\003'
   _globals['_DATASET'].fields_by_name['create_time']._loaded_options = None
   _globals['_DATASET'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
+  _globals['_DATASET'].fields_by_name['outputs']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['outputs']._serialized_options = b'\342A\002\001\005'
   _globals['_DATASET']._loaded_options = None
   _globals['_DATASET']._serialized_options = b'\352A<\n\023slipway.dev/Dataset\022\022datasets/{dataset}*\010datasets2\007dataset'
   _globals['_CREATEDATASETREQUEST'].fields_by_name['dataset_id']._loaded_options = None
@@ -82,6 +84,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WINDOWBATCH'].fields_by_name['values']._serialized_options = b'\342A\001\002'
   _globals['_WINDOWBATCH'].fields_by_name['labels']._loaded_options = None
   _globals['_WINDOWBATCH'].fields_by_name['labels']._serialized_options = b'\342A\001\001'
+  _globals['_WINDOWBATCH'].fields_by_name['targets']._loaded_options = None
+  _globals['_WINDOWBATCH'].fields_by_name['targets']._serialized_options = b'\342A\001\001'
   _globals['_UPLOAD'].fields_by_name['name']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_UPLOAD'].fields_by_name['state']._loaded_options = None
@@ -103,31 +107,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOADSTATISTICSREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPLOADSTATISTICSREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\002'
   _globals['_DATASET']._serialized_start=187
-  _globals['_DATASET']._serialized_end=548
-  _globals['_CREATEDATASETREQUEST']._serialized_start=550
-  _globals['_CREATEDATASETREQUEST']._serialized_end=668
-  _globals['_GETDATASETREQUEST']._serialized_start=670
-  _globals['_GETDATASETREQUEST']._serialized_end=733
-  _globals['_LISTDATASETSREQUEST']._serialized_start=735
-  _globals['_LISTDATASETSREQUEST']._serialized_end=807
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=809
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=895
-  _globals['_DELETEDATASETREQUEST']._serialized_start=897
-  _globals['_DELETEDATASETREQUEST']._serialized_end=963
-  _globals['_UPLOADWINDOWSREQUEST']._serialized_start=965
-  _globals['_UPLOADWINDOWSREQUEST']._serialized_end=1081
-  _globals['_UPLOADHEADER']._serialized_start=1084
-  _globals['_UPLOADHEADER']._serialized_end=1244
-  _globals['_WINDOWBATCH']._serialized_start=1246
-  _globals['_WINDOWBATCH']._serialized_end=1325
-  _globals['_UPLOAD']._serialized_start=1328
-  _globals['_UPLOAD']._serialized_end=1624
-  _globals['_UPLOAD_STATE']._serialized_start=1486
-  _globals['_UPLOAD_STATE']._serialized_end=1545
-  _globals['_GETUPLOADREQUEST']._serialized_start=1626
-  _globals['_GETUPLOADREQUEST']._serialized_end=1687
-  _globals['_UPLOADSTATISTICSREQUEST']._serialized_start=1690
-  _globals['_UPLOADSTATISTICSREQUEST']._serialized_end=1845
-  _globals['_DATASETS']._serialized_start=1848
-  _globals['_DATASETS']._serialized_end=2368
+  _globals['_DATASET']._serialized_end=593
+  _globals['_CREATEDATASETREQUEST']._serialized_start=595
+  _globals['_CREATEDATASETREQUEST']._serialized_end=713
+  _globals['_GETDATASETREQUEST']._serialized_start=715
+  _globals['_GETDATASETREQUEST']._serialized_end=778
+  _globals['_LISTDATASETSREQUEST']._serialized_start=780
+  _globals['_LISTDATASETSREQUEST']._serialized_end=852
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=854
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=940
+  _globals['_DELETEDATASETREQUEST']._serialized_start=942
+  _globals['_DELETEDATASETREQUEST']._serialized_end=1008
+  _globals['_UPLOADWINDOWSREQUEST']._serialized_start=1010
+  _globals['_UPLOADWINDOWSREQUEST']._serialized_end=1126
+  _globals['_UPLOADHEADER']._serialized_start=1129
+  _globals['_UPLOADHEADER']._serialized_end=1289
+  _globals['_WINDOWBATCH']._serialized_start=1291
+  _globals['_WINDOWBATCH']._serialized_end=1393
+  _globals['_UPLOAD']._serialized_start=1396
+  _globals['_UPLOAD']._serialized_end=1692
+  _globals['_UPLOAD_STATE']._serialized_start=1554
+  _globals['_UPLOAD_STATE']._serialized_end=1613
+  _globals['_GETUPLOADREQUEST']._serialized_start=1694
+  _globals['_GETUPLOADREQUEST']._serialized_end=1755
+  _globals['_UPLOADSTATISTICSREQUEST']._serialized_start=1758
+  _globals['_UPLOADSTATISTICSREQUEST']._serialized_end=1913
+  _globals['_DATASETS']._serialized_start=1916
+  _globals['_DATASETS']._serialized_end=2436
 # @@protoc_insertion_point(module_scope)

@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Dataset(_message.Message):
-    __slots__ = ("name", "display_name", "sensor", "classes", "window_count", "label_counts", "statistics", "create_time")
+    __slots__ = ("name", "display_name", "sensor", "classes", "window_count", "label_counts", "statistics", "create_time", "outputs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     SENSOR_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Dataset(_message.Message):
     LABEL_COUNTS_FIELD_NUMBER: _ClassVar[int]
     STATISTICS_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     sensor: _spec_pb2.SensorSpec
@@ -32,7 +33,8 @@ class Dataset(_message.Message):
     label_counts: _containers.RepeatedScalarFieldContainer[int]
     statistics: _spec_pb2.ChannelStatistics
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., sensor: _Optional[_Union[_spec_pb2.SensorSpec, _Mapping]] = ..., classes: _Optional[_Iterable[str]] = ..., window_count: _Optional[int] = ..., label_counts: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[_spec_pb2.ChannelStatistics, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[_spec_pb2.Channel]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., sensor: _Optional[_Union[_spec_pb2.SensorSpec, _Mapping]] = ..., classes: _Optional[_Iterable[str]] = ..., window_count: _Optional[int] = ..., label_counts: _Optional[_Iterable[int]] = ..., statistics: _Optional[_Union[_spec_pb2.ChannelStatistics, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., outputs: _Optional[_Iterable[_Union[_spec_pb2.Channel, _Mapping]]] = ...) -> None: ...
 
 class CreateDatasetRequest(_message.Message):
     __slots__ = ("dataset_id", "dataset", "request_id")
@@ -93,14 +95,16 @@ class UploadHeader(_message.Message):
     def __init__(self, dataset: _Optional[str] = ..., upload_id: _Optional[str] = ..., window_count: _Optional[int] = ..., sensor: _Optional[_Union[_spec_pb2.SensorSpec, _Mapping]] = ...) -> None: ...
 
 class WindowBatch(_message.Message):
-    __slots__ = ("offset", "values", "labels")
+    __slots__ = ("offset", "values", "labels", "targets")
     OFFSET_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
     offset: int
     values: bytes
     labels: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, offset: _Optional[int] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ...) -> None: ...
+    targets: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, offset: _Optional[int] = ..., values: _Optional[bytes] = ..., labels: _Optional[_Iterable[int]] = ..., targets: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Upload(_message.Message):
     __slots__ = ("name", "state", "committed_count", "window_count", "sha256")

@@ -5,6 +5,7 @@ from google.api import resource_pb2 as _resource_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
+from slipway.v1 import spec_pb2 as _spec_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -15,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Job(_message.Message):
-    __slots__ = ("name", "pretrain", "adapt", "export", "evaluate", "state", "progress", "attempt_count", "error", "result", "create_time", "start_time", "end_time")
+    __slots__ = ("name", "pretrain", "adapt", "export", "evaluate", "identify", "state", "progress", "attempt_count", "error", "result", "create_time", "start_time", "end_time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -35,6 +36,7 @@ class Job(_message.Message):
     ADAPT_FIELD_NUMBER: _ClassVar[int]
     EXPORT_FIELD_NUMBER: _ClassVar[int]
     EVALUATE_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +50,7 @@ class Job(_message.Message):
     adapt: AdaptSpec
     export: ExportSpec
     evaluate: EvaluateSpec
+    identify: IdentifySpec
     state: Job.State
     progress: Progress
     attempt_count: int
@@ -56,7 +59,7 @@ class Job(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., pretrain: _Optional[_Union[PretrainSpec, _Mapping]] = ..., adapt: _Optional[_Union[AdaptSpec, _Mapping]] = ..., export: _Optional[_Union[ExportSpec, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., pretrain: _Optional[_Union[PretrainSpec, _Mapping]] = ..., adapt: _Optional[_Union[AdaptSpec, _Mapping]] = ..., export: _Optional[_Union[ExportSpec, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateSpec, _Mapping]] = ..., identify: _Optional[_Union[IdentifySpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PretrainSpec(_message.Message):
     __slots__ = ("model_id", "world", "dataset", "architecture", "epoch_count", "seed")
@@ -75,14 +78,30 @@ class PretrainSpec(_message.Message):
     def __init__(self, model_id: _Optional[str] = ..., world: _Optional[_Union[WorldSource, _Mapping]] = ..., dataset: _Optional[str] = ..., architecture: _Optional[str] = ..., epoch_count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class WorldSource(_message.Message):
-    __slots__ = ("world", "window_count", "prior")
+    __slots__ = ("world", "window_count", "prior", "identification", "curriculum")
     WORLD_FIELD_NUMBER: _ClassVar[int]
     WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
     PRIOR_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFICATION_FIELD_NUMBER: _ClassVar[int]
+    CURRICULUM_FIELD_NUMBER: _ClassVar[int]
     world: str
     window_count: int
     prior: _struct_pb2.Struct
-    def __init__(self, world: _Optional[str] = ..., window_count: _Optional[int] = ..., prior: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    identification: str
+    curriculum: Curriculum
+    def __init__(self, world: _Optional[str] = ..., window_count: _Optional[int] = ..., prior: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., identification: _Optional[str] = ..., curriculum: _Optional[_Union[Curriculum, _Mapping]] = ...) -> None: ...
+
+class Curriculum(_message.Message):
+    __slots__ = ("round_count", "start_share", "step", "cope_above")
+    ROUND_COUNT_FIELD_NUMBER: _ClassVar[int]
+    START_SHARE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    COPE_ABOVE_FIELD_NUMBER: _ClassVar[int]
+    round_count: int
+    start_share: float
+    step: float
+    cope_above: float
+    def __init__(self, round_count: _Optional[int] = ..., start_share: _Optional[float] = ..., step: _Optional[float] = ..., cope_above: _Optional[float] = ...) -> None: ...
 
 class AdaptSpec(_message.Message):
     __slots__ = ("base", "target", "scope", "objectives", "gate_policy", "source", "seed")
@@ -146,6 +165,32 @@ class EvaluateSpec(_message.Message):
     form: EvaluateSpec.Form
     def __init__(self, version: _Optional[str] = ..., dataset: _Optional[str] = ..., form: _Optional[_Union[EvaluateSpec.Form, str]] = ...) -> None: ...
 
+class IdentifySpec(_message.Message):
+    __slots__ = ("world", "dataset", "prior", "names", "method", "simulation_count", "seed")
+    class Method(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        METHOD_UNSPECIFIED: _ClassVar[IdentifySpec.Method]
+        PAIRED: _ClassVar[IdentifySpec.Method]
+        UNPAIRED: _ClassVar[IdentifySpec.Method]
+    METHOD_UNSPECIFIED: IdentifySpec.Method
+    PAIRED: IdentifySpec.Method
+    UNPAIRED: IdentifySpec.Method
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_FIELD_NUMBER: _ClassVar[int]
+    NAMES_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    SIMULATION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    dataset: str
+    prior: _struct_pb2.Struct
+    names: _containers.RepeatedScalarFieldContainer[str]
+    method: IdentifySpec.Method
+    simulation_count: int
+    seed: int
+    def __init__(self, world: _Optional[str] = ..., dataset: _Optional[str] = ..., prior: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., names: _Optional[_Iterable[str]] = ..., method: _Optional[_Union[IdentifySpec.Method, str]] = ..., simulation_count: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+
 class Progress(_message.Message):
     __slots__ = ("stage", "fraction", "epoch", "loss", "validation_accuracy")
     STAGE_FIELD_NUMBER: _ClassVar[int]
@@ -161,7 +206,7 @@ class Progress(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., fraction: _Optional[float] = ..., epoch: _Optional[int] = ..., loss: _Optional[float] = ..., validation_accuracy: _Optional[float] = ...) -> None: ...
 
 class JobResult(_message.Message):
-    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes")
+    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes", "identification", "artifacts")
     class StageSecondsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -175,13 +220,96 @@ class JobResult(_message.Message):
     STAGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     ADAPTER_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFICATION_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
     version: str
     decision: Decision
     evaluation: Evaluation
     stage_seconds: _containers.ScalarMap[str, float]
     peak_memory_bytes: int
     adapter_size_bytes: int
-    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ...) -> None: ...
+    identification: Identification
+    artifacts: _containers.RepeatedCompositeFieldContainer[_spec_pb2.Artifact]
+    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ..., identification: _Optional[_Union[Identification, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ...) -> None: ...
+
+class Identification(_message.Message):
+    __slots__ = ("method", "prior", "marginals", "reach", "determination", "simulation_count", "seconds")
+    class DeterminationEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_FIELD_NUMBER: _ClassVar[int]
+    MARGINALS_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
+    DETERMINATION_FIELD_NUMBER: _ClassVar[int]
+    SIMULATION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    method: str
+    prior: _struct_pb2.Struct
+    marginals: _containers.RepeatedCompositeFieldContainer[Marginal]
+    reach: Reach
+    determination: _containers.ScalarMap[str, float]
+    simulation_count: int
+    seconds: float
+    def __init__(self, method: _Optional[str] = ..., prior: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., marginals: _Optional[_Iterable[_Union[Marginal, _Mapping]]] = ..., reach: _Optional[_Union[Reach, _Mapping]] = ..., determination: _Optional[_Mapping[str, float]] = ..., simulation_count: _Optional[int] = ..., seconds: _Optional[float] = ...) -> None: ...
+
+class Marginal(_message.Message):
+    __slots__ = ("name", "unit", "prior_low", "prior_median", "prior_high", "low", "median", "high", "shrinkage", "determined")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_LOW_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_HIGH_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    MEDIAN_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    SHRINKAGE_FIELD_NUMBER: _ClassVar[int]
+    DETERMINED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unit: str
+    prior_low: float
+    prior_median: float
+    prior_high: float
+    low: float
+    median: float
+    high: float
+    shrinkage: float
+    determined: bool
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., prior_low: _Optional[float] = ..., prior_median: _Optional[float] = ..., prior_high: _Optional[float] = ..., low: _Optional[float] = ..., median: _Optional[float] = ..., high: _Optional[float] = ..., shrinkage: _Optional[float] = ..., determined: _Optional[bool] = ...) -> None: ...
+
+class Reach(_message.Message):
+    __slots__ = ("p_value", "channels", "threshold", "inside", "broken", "words")
+    class ChannelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class WordsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    INSIDE_FIELD_NUMBER: _ClassVar[int]
+    BROKEN_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    p_value: float
+    channels: _containers.ScalarMap[str, float]
+    threshold: float
+    inside: bool
+    broken: _containers.RepeatedScalarFieldContainer[str]
+    words: _containers.ScalarMap[str, str]
+    def __init__(self, p_value: _Optional[float] = ..., channels: _Optional[_Mapping[str, float]] = ..., threshold: _Optional[float] = ..., inside: _Optional[bool] = ..., broken: _Optional[_Iterable[str]] = ..., words: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Decision(_message.Message):
     __slots__ = ("chosen", "promoted", "reason", "evidence")
@@ -215,18 +343,32 @@ class Evidence(_message.Message):
     def __init__(self, candidate: _Optional[str] = ..., scores: _Optional[_Mapping[str, float]] = ..., mean_rank: _Optional[float] = ..., veto: _Optional[str] = ...) -> None: ...
 
 class Evaluation(_message.Message):
-    __slots__ = ("accuracy", "macro_f1", "confusion", "classes", "window_count")
+    __slots__ = ("accuracy", "macro_f1", "confusion", "classes", "window_count", "outputs")
     ACCURACY_FIELD_NUMBER: _ClassVar[int]
     MACRO_F1_FIELD_NUMBER: _ClassVar[int]
     CONFUSION_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     WINDOW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     accuracy: float
     macro_f1: float
     confusion: _containers.RepeatedScalarFieldContainer[int]
     classes: _containers.RepeatedScalarFieldContainer[str]
     window_count: int
-    def __init__(self, accuracy: _Optional[float] = ..., macro_f1: _Optional[float] = ..., confusion: _Optional[_Iterable[int]] = ..., classes: _Optional[_Iterable[str]] = ..., window_count: _Optional[int] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[OutputEvaluation]
+    def __init__(self, accuracy: _Optional[float] = ..., macro_f1: _Optional[float] = ..., confusion: _Optional[_Iterable[int]] = ..., classes: _Optional[_Iterable[str]] = ..., window_count: _Optional[int] = ..., outputs: _Optional[_Iterable[_Union[OutputEvaluation, _Mapping]]] = ...) -> None: ...
+
+class OutputEvaluation(_message.Message):
+    __slots__ = ("name", "unit", "determination", "root_mean_square_error")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    DETERMINATION_FIELD_NUMBER: _ClassVar[int]
+    ROOT_MEAN_SQUARE_ERROR_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    unit: str
+    determination: float
+    root_mean_square_error: float
+    def __init__(self, name: _Optional[str] = ..., unit: _Optional[str] = ..., determination: _Optional[float] = ..., root_mean_square_error: _Optional[float] = ...) -> None: ...
 
 class CreateJobRequest(_message.Message):
     __slots__ = ("job", "request_id")

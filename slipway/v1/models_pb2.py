@@ -29,7 +29,7 @@ from slipway.v1 import jobs_pb2 as slipway_dot_v1_dot_jobs__pb2
 from slipway.v1 import spec_pb2 as slipway_dot_v1_dot_spec__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17slipway/v1/models.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15slipway/v1/jobs.proto\x1a\x15slipway/v1/spec.proto\"\xd1\x01\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12(\n\x04task\x18\x02 \x01(\x0b\x32\x14.slipway.v1.TaskSpecB\x04\xe2\x41\x01\x03\x12\x1c\n\x0elatest_version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:5\xea\x41\x32\n\x11slipway.dev/Model\x12\x0emodels/{model}*\x06models2\x05model\"\xcb\x02\n\x07Version\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12*\n\x07lineage\x18\x02 \x01(\x0b\x32\x13.slipway.v1.LineageB\x04\xe2\x41\x01\x03\x12-\n\tartifacts\x18\x03 \x03(\x0b\x32\x14.slipway.v1.ArtifactB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fparameter_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12+\n\x07history\x18\x05 \x03(\x0b\x32\x14.slipway.v1.ProgressB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x13slipway.dev/Version\x12!models/{model}/versions/{version}*\x08versions2\x07version\"\xa9\x01\n\x07Lineage\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\'\n\x04\x64\x61ta\x18\x03 \x03(\x0b\x32\x19.slipway.v1.DataReference\x12\x12\n\nprior_json\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x0c\n\x04seed\x18\x06 \x01(\x03\x12&\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x14.slipway.v1.Decision\"C\n\rDataReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x14\n\x0cwindow_count\x18\x03 \x01(\x03\"\xb6\x01\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06sha256\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03:f\xea\x41\x63\n\x14slipway.dev/Artifact\x12\x36models/{model}/versions/{version}/artifacts/{artifact}*\tartifacts2\x08\x61rtifact\"\xcd\x01\n\x0cModelChannel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x07history\x18\x04 \x03(\x0b\x32\x17.slipway.v1.ChannelMoveB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x13slipway.dev/Channel\x12!models/{model}/channels/{channel}*\x08\x63hannels2\x07\x63hannel\"H\n\x0b\x43hannelMove\x12\x0f\n\x07version\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0fGetModelRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11slipway.dev/Model\"F\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.slipway.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x11GetVersionRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Version\"v\n\x13ListVersionsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13slipway.dev/Version\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x14ListVersionsResponse\x12%\n\x08versions\x18\x01 \x03(\x0b\x32\x13.slipway.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x11GetChannelRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Channel\"v\n\x13ListChannelsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13slipway.dev/Channel\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"[\n\x14ListChannelsResponse\x12*\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x18.slipway.v1.ModelChannel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x14UpdateChannelRequest\x12/\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x18.slipway.v1.ModelChannelB\x04\xe2\x41\x01\x02\x12\x1b\n\rallow_missing\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"{\n\x17\x44ownloadArtifactRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14slipway.dev/Artifact\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"8\n\x18\x44ownloadArtifactResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xee\x04\n\x06Models\x12:\n\x08GetModel\x12\x1b.slipway.v1.GetModelRequest\x1a\x11.slipway.v1.Model\x12K\n\nListModels\x12\x1d.slipway.v1.ListModelsRequest\x1a\x1e.slipway.v1.ListModelsResponse\x12@\n\nGetVersion\x12\x1d.slipway.v1.GetVersionRequest\x1a\x13.slipway.v1.Version\x12Q\n\x0cListVersions\x12\x1f.slipway.v1.ListVersionsRequest\x1a .slipway.v1.ListVersionsResponse\x12\x45\n\nGetChannel\x12\x1d.slipway.v1.GetChannelRequest\x1a\x18.slipway.v1.ModelChannel\x12Q\n\x0cListChannels\x12\x1f.slipway.v1.ListChannelsRequest\x1a .slipway.v1.ListChannelsResponse\x12K\n\rUpdateChannel\x12 .slipway.v1.UpdateChannelRequest\x1a\x18.slipway.v1.ModelChannel\x12_\n\x10\x44ownloadArtifact\x12#.slipway.v1.DownloadArtifactRequest\x1a$.slipway.v1.DownloadArtifactResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17slipway/v1/models.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15slipway/v1/jobs.proto\x1a\x15slipway/v1/spec.proto\"\xd1\x01\n\x05Model\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12(\n\x04task\x18\x02 \x01(\x0b\x32\x14.slipway.v1.TaskSpecB\x04\xe2\x41\x01\x03\x12\x1c\n\x0elatest_version\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:5\xea\x41\x32\n\x11slipway.dev/Model\x12\x0emodels/{model}*\x06models2\x05model\"\xcb\x02\n\x07Version\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12*\n\x07lineage\x18\x02 \x01(\x0b\x32\x13.slipway.v1.LineageB\x04\xe2\x41\x01\x03\x12-\n\tartifacts\x18\x03 \x03(\x0b\x32\x14.slipway.v1.ArtifactB\x04\xe2\x41\x01\x03\x12\x1d\n\x0fparameter_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12+\n\x07history\x18\x05 \x03(\x0b\x32\x14.slipway.v1.ProgressB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x13slipway.dev/Version\x12!models/{model}/versions/{version}*\x08versions2\x07version\"\xa9\x01\n\x07Lineage\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\'\n\x04\x64\x61ta\x18\x03 \x03(\x0b\x32\x19.slipway.v1.DataReference\x12\x12\n\nprior_json\x18\x04 \x01(\t\x12\x0e\n\x06method\x18\x05 \x01(\t\x12\x0c\n\x04seed\x18\x06 \x01(\x03\x12&\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x14.slipway.v1.Decision\"C\n\rDataReference\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x14\n\x0cwindow_count\x18\x03 \x01(\x03\"\xcd\x01\n\x0cModelChannel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04\x65tag\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12.\n\x07history\x18\x04 \x03(\x0b\x32\x17.slipway.v1.ChannelMoveB\x04\xe2\x41\x01\x03:N\xea\x41K\n\x13slipway.dev/Channel\x12!models/{model}/channels/{channel}*\x08\x63hannels2\x07\x63hannel\"H\n\x0b\x43hannelMove\x12\x0f\n\x07version\x18\x01 \x01(\t\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x0fGetModelRequest\x12(\n\x04name\x18\x01 \x01(\tB\x1a\xe2\x41\x01\x02\xfa\x41\x13\n\x11slipway.dev/Model\"F\n\x11ListModelsRequest\x12\x17\n\tpage_size\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"P\n\x12ListModelsResponse\x12!\n\x06models\x18\x01 \x03(\x0b\x32\x11.slipway.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x11GetVersionRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Version\"v\n\x13ListVersionsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13slipway.dev/Version\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"V\n\x14ListVersionsResponse\x12%\n\x08versions\x18\x01 \x03(\x0b\x32\x13.slipway.v1.Version\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x11GetChannelRequest\x12*\n\x04name\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\n\x13slipway.dev/Channel\"v\n\x13ListChannelsRequest\x12,\n\x06parent\x18\x01 \x01(\tB\x1c\xe2\x41\x01\x02\xfa\x41\x15\x12\x13slipway.dev/Channel\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\"[\n\x14ListChannelsResponse\x12*\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x18.slipway.v1.ModelChannel\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x14UpdateChannelRequest\x12/\n\x07\x63hannel\x18\x01 \x01(\x0b\x32\x18.slipway.v1.ModelChannelB\x04\xe2\x41\x01\x02\x12\x1b\n\rallow_missing\x18\x02 \x01(\x08\x42\x04\xe2\x41\x01\x01\"{\n\x17\x44ownloadArtifactRequest\x12+\n\x04name\x18\x01 \x01(\tB\x1d\xe2\x41\x01\x02\xfa\x41\x16\n\x14slipway.dev/Artifact\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"8\n\x18\x44ownloadArtifactResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\x32\xee\x04\n\x06Models\x12:\n\x08GetModel\x12\x1b.slipway.v1.GetModelRequest\x1a\x11.slipway.v1.Model\x12K\n\nListModels\x12\x1d.slipway.v1.ListModelsRequest\x1a\x1e.slipway.v1.ListModelsResponse\x12@\n\nGetVersion\x12\x1d.slipway.v1.GetVersionRequest\x1a\x13.slipway.v1.Version\x12Q\n\x0cListVersions\x12\x1f.slipway.v1.ListVersionsRequest\x1a .slipway.v1.ListVersionsResponse\x12\x45\n\nGetChannel\x12\x1d.slipway.v1.GetChannelRequest\x1a\x18.slipway.v1.ModelChannel\x12Q\n\x0cListChannels\x12\x1f.slipway.v1.ListChannelsRequest\x1a .slipway.v1.ListChannelsResponse\x12K\n\rUpdateChannel\x12 .slipway.v1.UpdateChannelRequest\x1a\x18.slipway.v1.ModelChannel\x12_\n\x10\x44ownloadArtifact\x12#.slipway.v1.DownloadArtifactRequest\x1a$.slipway.v1.DownloadArtifactResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,14 +60,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSION'].fields_by_name['create_time']._serialized_options = b'\342A\001\003'
   _globals['_VERSION']._loaded_options = None
   _globals['_VERSION']._serialized_options = b'\352AK\n\023slipway.dev/Version\022!models/{model}/versions/{version}*\010versions2\007version'
-  _globals['_ARTIFACT'].fields_by_name['name']._loaded_options = None
-  _globals['_ARTIFACT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
-  _globals['_ARTIFACT'].fields_by_name['sha256']._loaded_options = None
-  _globals['_ARTIFACT'].fields_by_name['sha256']._serialized_options = b'\342A\001\003'
-  _globals['_ARTIFACT'].fields_by_name['size_bytes']._loaded_options = None
-  _globals['_ARTIFACT'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
-  _globals['_ARTIFACT']._loaded_options = None
-  _globals['_ARTIFACT']._serialized_options = b'\352Ac\n\024slipway.dev/Artifact\0226models/{model}/versions/{version}/artifacts/{artifact}*\tartifacts2\010artifact'
   _globals['_MODELCHANNEL'].fields_by_name['name']._loaded_options = None
   _globals['_MODELCHANNEL'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_MODELCHANNEL'].fields_by_name['version']._loaded_options = None
@@ -118,36 +110,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LINEAGE']._serialized_end=894
   _globals['_DATAREFERENCE']._serialized_start=896
   _globals['_DATAREFERENCE']._serialized_end=963
-  _globals['_ARTIFACT']._serialized_start=966
-  _globals['_ARTIFACT']._serialized_end=1148
-  _globals['_MODELCHANNEL']._serialized_start=1151
-  _globals['_MODELCHANNEL']._serialized_end=1356
-  _globals['_CHANNELMOVE']._serialized_start=1358
-  _globals['_CHANNELMOVE']._serialized_end=1430
-  _globals['_GETMODELREQUEST']._serialized_start=1432
-  _globals['_GETMODELREQUEST']._serialized_end=1491
-  _globals['_LISTMODELSREQUEST']._serialized_start=1493
-  _globals['_LISTMODELSREQUEST']._serialized_end=1563
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1565
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1645
-  _globals['_GETVERSIONREQUEST']._serialized_start=1647
-  _globals['_GETVERSIONREQUEST']._serialized_end=1710
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1712
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1830
-  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1832
-  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1918
-  _globals['_GETCHANNELREQUEST']._serialized_start=1920
-  _globals['_GETCHANNELREQUEST']._serialized_end=1983
-  _globals['_LISTCHANNELSREQUEST']._serialized_start=1985
-  _globals['_LISTCHANNELSREQUEST']._serialized_end=2103
-  _globals['_LISTCHANNELSRESPONSE']._serialized_start=2105
-  _globals['_LISTCHANNELSRESPONSE']._serialized_end=2196
-  _globals['_UPDATECHANNELREQUEST']._serialized_start=2198
-  _globals['_UPDATECHANNELREQUEST']._serialized_end=2298
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=2300
-  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=2423
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=2425
-  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=2481
-  _globals['_MODELS']._serialized_start=2484
-  _globals['_MODELS']._serialized_end=3106
+  _globals['_MODELCHANNEL']._serialized_start=966
+  _globals['_MODELCHANNEL']._serialized_end=1171
+  _globals['_CHANNELMOVE']._serialized_start=1173
+  _globals['_CHANNELMOVE']._serialized_end=1245
+  _globals['_GETMODELREQUEST']._serialized_start=1247
+  _globals['_GETMODELREQUEST']._serialized_end=1306
+  _globals['_LISTMODELSREQUEST']._serialized_start=1308
+  _globals['_LISTMODELSREQUEST']._serialized_end=1378
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1380
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1460
+  _globals['_GETVERSIONREQUEST']._serialized_start=1462
+  _globals['_GETVERSIONREQUEST']._serialized_end=1525
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1527
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1645
+  _globals['_LISTVERSIONSRESPONSE']._serialized_start=1647
+  _globals['_LISTVERSIONSRESPONSE']._serialized_end=1733
+  _globals['_GETCHANNELREQUEST']._serialized_start=1735
+  _globals['_GETCHANNELREQUEST']._serialized_end=1798
+  _globals['_LISTCHANNELSREQUEST']._serialized_start=1800
+  _globals['_LISTCHANNELSREQUEST']._serialized_end=1918
+  _globals['_LISTCHANNELSRESPONSE']._serialized_start=1920
+  _globals['_LISTCHANNELSRESPONSE']._serialized_end=2011
+  _globals['_UPDATECHANNELREQUEST']._serialized_start=2013
+  _globals['_UPDATECHANNELREQUEST']._serialized_end=2113
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_start=2115
+  _globals['_DOWNLOADARTIFACTREQUEST']._serialized_end=2238
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_start=2240
+  _globals['_DOWNLOADARTIFACTRESPONSE']._serialized_end=2296
+  _globals['_MODELS']._serialized_start=2299
+  _globals['_MODELS']._serialized_end=2921
 # @@protoc_insertion_point(module_scope)

@@ -35,11 +35,11 @@ class Version(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     lineage: Lineage
-    artifacts: _containers.RepeatedCompositeFieldContainer[Artifact]
+    artifacts: _containers.RepeatedCompositeFieldContainer[_spec_pb2.Artifact]
     parameter_count: int
     history: _containers.RepeatedCompositeFieldContainer[_jobs_pb2.Progress]
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., history: _Optional[_Iterable[_Union[_jobs_pb2.Progress, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., lineage: _Optional[_Union[Lineage, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ..., parameter_count: _Optional[int] = ..., history: _Optional[_Iterable[_Union[_jobs_pb2.Progress, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Lineage(_message.Message):
     __slots__ = ("job", "parent", "data", "prior_json", "method", "seed", "decision")
@@ -68,16 +68,6 @@ class DataReference(_message.Message):
     sha256: str
     window_count: int
     def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., window_count: _Optional[int] = ...) -> None: ...
-
-class Artifact(_message.Message):
-    __slots__ = ("name", "sha256", "size_bytes")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    SHA256_FIELD_NUMBER: _ClassVar[int]
-    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    sha256: str
-    size_bytes: int
-    def __init__(self, name: _Optional[str] = ..., sha256: _Optional[str] = ..., size_bytes: _Optional[int] = ...) -> None: ...
 
 class ModelChannel(_message.Message):
     __slots__ = ("name", "version", "etag", "history")

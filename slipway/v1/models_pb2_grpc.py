@@ -131,7 +131,7 @@ class ModelsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadArtifact(self, request, context):
-        """Sends a file of a version from an offset on.
+        """Sends a file of a version, or of a job, from an offset on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

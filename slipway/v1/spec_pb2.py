@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import resource_pb2 as google_dot_api_dot_resource__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15slipway/v1/spec.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\"1\n\x07\x43hannel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04unit\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"m\n\nSensorSpec\x12+\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x13.slipway.v1.ChannelB\x04\xe2\x41\x01\x02\x12\x15\n\x07rate_hz\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1b\n\rwindow_length\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"c\n\x08TaskSpec\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12,\n\x06sensor\x18\x02 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63lasses\x18\x03 \x03(\tB\x04\xe2\x41\x01\x02\"a\n\x11\x43hannelStatistics\x12\x13\n\x05\x63ount\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04mean\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x02\x12#\n\x15sum_squared_deviation\x18\x03 \x03(\x01\x42\x04\xe2\x41\x01\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15slipway/v1/spec.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\"1\n\x07\x43hannel\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04unit\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\"m\n\nSensorSpec\x12+\n\x08\x63hannels\x18\x01 \x03(\x0b\x32\x13.slipway.v1.ChannelB\x04\xe2\x41\x01\x02\x12\x15\n\x07rate_hz\x18\x02 \x01(\x01\x42\x04\xe2\x41\x01\x02\x12\x1b\n\rwindow_length\x18\x03 \x01(\x05\x42\x04\xe2\x41\x01\x02\"\x8f\x01\n\x08TaskSpec\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12,\n\x06sensor\x18\x02 \x01(\x0b\x32\x16.slipway.v1.SensorSpecB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63lasses\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12*\n\x07outputs\x18\x04 \x03(\x0b\x32\x13.slipway.v1.ChannelB\x04\xe2\x41\x01\x01\"a\n\x11\x43hannelStatistics\x12\x13\n\x05\x63ount\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x12\n\x04mean\x18\x02 \x03(\x01\x42\x04\xe2\x41\x01\x02\x12#\n\x15sum_squared_deviation\x18\x03 \x03(\x01\x42\x04\xe2\x41\x01\x02\"\xd9\x01\n\x08\x41rtifact\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x14\n\x06sha256\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x18\n\nsize_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03:\x88\x01\xea\x41\x84\x01\n\x14slipway.dev/Artifact\x12\x36models/{model}/versions/{version}/artifacts/{artifact}\x12\x1fjobs/{job}/artifacts/{artifact}*\tartifacts2\x08\x61rtifactb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,19 +48,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSPEC'].fields_by_name['sensor']._loaded_options = None
   _globals['_TASKSPEC'].fields_by_name['sensor']._serialized_options = b'\342A\001\002'
   _globals['_TASKSPEC'].fields_by_name['classes']._loaded_options = None
-  _globals['_TASKSPEC'].fields_by_name['classes']._serialized_options = b'\342A\001\002'
+  _globals['_TASKSPEC'].fields_by_name['classes']._serialized_options = b'\342A\001\001'
+  _globals['_TASKSPEC'].fields_by_name['outputs']._loaded_options = None
+  _globals['_TASKSPEC'].fields_by_name['outputs']._serialized_options = b'\342A\001\001'
   _globals['_CHANNELSTATISTICS'].fields_by_name['count']._loaded_options = None
   _globals['_CHANNELSTATISTICS'].fields_by_name['count']._serialized_options = b'\342A\001\002'
   _globals['_CHANNELSTATISTICS'].fields_by_name['mean']._loaded_options = None
   _globals['_CHANNELSTATISTICS'].fields_by_name['mean']._serialized_options = b'\342A\001\002'
   _globals['_CHANNELSTATISTICS'].fields_by_name['sum_squared_deviation']._loaded_options = None
   _globals['_CHANNELSTATISTICS'].fields_by_name['sum_squared_deviation']._serialized_options = b'\342A\001\002'
-  _globals['_CHANNEL']._serialized_start=70
-  _globals['_CHANNEL']._serialized_end=119
-  _globals['_SENSORSPEC']._serialized_start=121
-  _globals['_SENSORSPEC']._serialized_end=230
-  _globals['_TASKSPEC']._serialized_start=232
-  _globals['_TASKSPEC']._serialized_end=331
-  _globals['_CHANNELSTATISTICS']._serialized_start=333
-  _globals['_CHANNELSTATISTICS']._serialized_end=430
+  _globals['_ARTIFACT'].fields_by_name['name']._loaded_options = None
+  _globals['_ARTIFACT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
+  _globals['_ARTIFACT'].fields_by_name['sha256']._loaded_options = None
+  _globals['_ARTIFACT'].fields_by_name['sha256']._serialized_options = b'\342A\001\003'
+  _globals['_ARTIFACT'].fields_by_name['size_bytes']._loaded_options = None
+  _globals['_ARTIFACT'].fields_by_name['size_bytes']._serialized_options = b'\342A\001\003'
+  _globals['_ARTIFACT']._loaded_options = None
+  _globals['_ARTIFACT']._serialized_options = b'\352A\204\001\n\024slipway.dev/Artifact\0226models/{model}/versions/{version}/artifacts/{artifact}\022\037jobs/{job}/artifacts/{artifact}*\tartifacts2\010artifact'
+  _globals['_CHANNEL']._serialized_start=97
+  _globals['_CHANNEL']._serialized_end=146
+  _globals['_SENSORSPEC']._serialized_start=148
+  _globals['_SENSORSPEC']._serialized_end=257
+  _globals['_TASKSPEC']._serialized_start=260
+  _globals['_TASKSPEC']._serialized_end=403
+  _globals['_CHANNELSTATISTICS']._serialized_start=405
+  _globals['_CHANNELSTATISTICS']._serialized_end=502
+  _globals['_ARTIFACT']._serialized_start=505
+  _globals['_ARTIFACT']._serialized_end=722
 # @@protoc_insertion_point(module_scope)

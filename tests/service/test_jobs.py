@@ -196,7 +196,7 @@ def infinite() -> World:
 
 def huge() -> World:
     world = World(world="rover")
-    world.prior.update({"x": "x" * 100_000})
+    world.prior.update({"x": "x" * 300_000})
     return world
 
 

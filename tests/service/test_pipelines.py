@@ -11,6 +11,7 @@ import pytest
 from adapters import delta
 from adapters.choice import STATISTICS
 from nets.model import Model, changed_arrays
+from service.catalogue.records import kind_of
 from service.domain import AdaptSpec, EvaluateSpec, ExportSpec, JobSpec, Outcome, PretrainSpec, Progress
 from service.worker.context import Cancelled, Context, StoredWindows
 from service.worker.pipelines import PIPELINES
@@ -23,7 +24,6 @@ from slipway.errors import Reason, Refused
 from slipway.spec import Channel
 
 SMALL = PretrainSpec("rover", world="rover", window_count=6000, architecture="mlp", epoch_count=3, seed=1)
-KINDS = {PretrainSpec: "pretrain", AdaptSpec: "adapt", ExportSpec: "export", EvaluateSpec: "evaluate"}
 
 
 @dataclass
@@ -34,14 +34,15 @@ class Shelf:
     datasets: dict[str, StoredWindows] = field(default_factory=dict)
     files: dict[tuple[str, str], bytes] = field(default_factory=dict)
     told: list[Progress] = field(default_factory=list)
+    worlds: dict[str, Any] = field(default_factory=dict)
 
     def run(self, spec: JobSpec, name: str = "job", should_stop: Callable[[], bool] = lambda: False) -> Outcome:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         context = Context(
-            folder, self.told.append, should_stop, self.datasets.__getitem__, lambda *key: self.files[key]
+            folder, self.told.append, should_stop, self.datasets.__getitem__, lambda *key: self.files[key], self.worlds
         )
-        return PIPELINES[KINDS[type(spec)]](spec, context)
+        return PIPELINES[kind_of(spec)](spec, context)
 
     def keep(self, outcome: Outcome) -> str:
         """Put a new version's files on the shelf under the next number."""
@@ -231,6 +232,7 @@ def test_statistics_alone_pass_no_gate_and_fit_no_other_scope(shelf: Shelf, base
         ({"rate_hz": 10.0}, Reason.RATE_MISMATCH),
         ({"window_length": 2}, Reason.WINDOW_SHAPE_MISMATCH),
         ({"channels": tuple(Channel(c.name, "cm") for c in TASK.sensor.channels)}, Reason.FIELD_INVALID),
+        ({"channels": TASK.sensor.channels[::-1]}, Reason.FIELD_INVALID),
     ],
 )
 def test_another_sensor_is_refused_by_every_job(

@@ -9,7 +9,20 @@ from pathlib import Path
 from service.blobs import open_blobs
 from service.catalogue.engine import Catalogue, database_url
 from service.config import Config
-from service.domain import ExportSpec, JobSpec, Lineage, NewVersion, Outcome, PretrainSpec, Progress
+from service.domain import (
+    EvaluateSpec,
+    Evaluation,
+    ExportSpec,
+    Identification,
+    IdentifySpec,
+    JobSpec,
+    Lineage,
+    NewVersion,
+    Outcome,
+    OutputEvaluation,
+    PretrainSpec,
+    Progress,
+)
 from service.worker.context import Context
 from service.worker.loop import Workplace
 from slipway.spec import TaskSpec
@@ -48,7 +61,7 @@ class Server:
         """A worker on the server's catalogue; ``service.worker.loop.run_next`` lets it run one job."""
         config = Config(data_folder=self.folder)
         catalogue = Catalogue(database_url("", self.folder))
-        pipelines = {"pretrain": pretrain, "export": export}
+        pipelines = {"pretrain": pretrain, "export": export, "identify": identify, "evaluate": evaluate}
         return Workplace(catalogue, open_blobs("", self.folder), config, pipelines, "test worker")
 
 
@@ -68,3 +81,39 @@ def export(spec: JobSpec, context: Context) -> Outcome:
     assert isinstance(spec, ExportSpec)
     _, model, _, number = spec.version.split("/")
     return Outcome(artifacts={"bundle": bundle(int(number), model=model, ballast=700_000)}, artifacts_of=spec.version)
+
+
+REPORT = b"<html>" + b"what the recording says " * 20_000
+
+
+def identify(spec: JobSpec, context: Context) -> Outcome:
+    """What the job asked for comes back as what was found, one parameter of two determined."""
+    assert isinstance(spec, IdentifySpec)
+    before = {"unit": "1", "prior_low": 0.5, "prior_median": 1.0, "prior_high": 1.5}
+    found = Identification(
+        method=spec.method or "unpaired",
+        prior=spec.prior or {"gain": {"kind": "Constant", "value": 1.1}},
+        marginals=(
+            {"name": "gain", **before, "low": 1.0, "median": 1.1, "high": 1.2, "shrinkage": 0.2, "determined": True},
+            {"name": "slip", **before, "low": 0.5, "median": 1.0, "high": 1.5, "shrinkage": 1.0, "determined": False},
+        ),
+        reach={
+            "p_value": 0.01,
+            "channels": {"a": 0.01},
+            "threshold": 0.05,
+            "inside": False,
+            "broken": ["a"],
+            "words": {},
+        },
+        determination={},
+        simulations=spec.simulation_count,
+        seconds=0.5,
+    )
+    return Outcome(identification=found, artifacts={"report": REPORT, "fit": b"{}"})
+
+
+def evaluate(spec: JobSpec, context: Context) -> Outcome:
+    """A regression's measure of as many windows as the dataset holds."""
+    assert isinstance(spec, EvaluateSpec)
+    rows = (OutputEvaluation("force", "N", 0.875, 0.25),)
+    return Outcome(evaluation=Evaluation(0.0, 0.0, (), (), len(context.dataset(spec.dataset).values), rows))

@@ -12,6 +12,7 @@ from service.worker.context import Context
 from service.worker.pipelines.adapt import adapt
 from service.worker.pipelines.evaluate import evaluate
 from service.worker.pipelines.export import export
+from service.worker.pipelines.identify import identify
 from service.worker.pipelines.pretrain import pretrain
 
 PIPELINES: dict[str, Callable[[Any, Context], Outcome]] = {
@@ -19,4 +20,5 @@ PIPELINES: dict[str, Callable[[Any, Context], Outcome]] = {
     "adapt": adapt,
     "export": export,
     "evaluate": evaluate,
+    "identify": identify,
 }

@@ -5,18 +5,19 @@ import numpy.typing as npt
 
 from export.proof import run
 from nets.inference import logits
-from nets.metrics import accuracy, confusion, macro_f1
+from nets.metrics import accuracy, confusion, determination, macro_f1
 from nets.model import Model
-from service.domain import EvaluateSpec, Evaluation, Outcome
+from service.domain import EvaluateSpec, Evaluation, Outcome, OutputEvaluation
 from service.worker.context import Context
 from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
-from slipway.windows import UNLABELLED, Labels, check_values
+from slipway.spec import Channel
+from slipway.windows import Labels, Targets, answered, check_values
 
 
 def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
-    """Count right and wrong answers of one form of a version.
+    """Count right and wrong answers of one form of a version, or measure its errors where it is a regression.
 
     Raises:
         Refused: no labelled window, windows that do not fit, or a form that was not exported yet.
@@ -27,7 +28,7 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
         model = Model.from_bytes(context.artifact(spec.version, "model"))
         stored = context.dataset(spec.dataset)
         check_fit(stored, model.task, "evaluate.dataset")
-        said = np.asarray(stored.labels) != UNLABELLED
+        said = answered(np.asarray(stored.labels))
         if not said.any():
             raise Refused(Reason.LABELS_MISSING, field="evaluate.dataset", found=0, name=stored.name, expected="1")
         values = check_values(np.asarray(stored.values)[said], model.task.sensor, "evaluate.dataset")
@@ -37,7 +38,11 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
             answers = logits(model, values)
         else:
             answers = run(context.artifact(spec.version, spec.form), values)
-    return Outcome(evaluation=measure(answers.argmax(1), labels, model.task.classes), stage_seconds=stages.seconds)
+    if model.task.outputs:
+        found = measure_outputs(answers, labels, model.task.outputs)
+    else:
+        found = measure(answers.argmax(1), labels, model.task.classes)
+    return Outcome(evaluation=found, stage_seconds=stages.seconds)
 
 
 def measure(answers: npt.NDArray[np.int64], labels: Labels, classes: tuple[str, ...]) -> Evaluation:
@@ -45,3 +50,14 @@ def measure(answers: npt.NDArray[np.int64], labels: Labels, classes: tuple[str, 
     counts = confusion(answers, labels, len(classes))
     rows = tuple(tuple(int(count) for count in row) for row in counts)
     return Evaluation(accuracy(counts), macro_f1(counts), rows, classes, len(labels))
+
+
+def measure_outputs(answers: Targets, targets: Targets, outputs: tuple[Channel, ...]) -> Evaluation:
+    """R² and the root mean square error of every output of answers (count, outputs) to targets (count, outputs)."""
+    shares = determination(answers, targets)
+    errors = np.sqrt(np.square(np.float64(answers) - targets).mean(0))
+    rows = (
+        OutputEvaluation(output.name, output.unit, float(share), float(error))
+        for output, share, error in zip(outputs, shares, errors, strict=True)
+    )
+    return Evaluation(0.0, 0.0, (), (), len(targets), tuple(rows))

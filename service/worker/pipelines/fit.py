@@ -1,15 +1,16 @@
-"""Whether a dataset is of the kind that a model answers: the same sensor, and the same classes where it has labels."""
+"""Whether a dataset is of the kind that a model answers: the same sensor, and the same answers where it has any."""
 
 import numpy as np
 
+from service.sensors import check_alike
 from service.worker.context import StoredWindows
 from slipway.errors import Reason, Refused
-from slipway.spec import SensorSpec, TaskSpec
-from slipway.windows import UNLABELLED
+from slipway.spec import Channel, TaskSpec
+from slipway.windows import answered
 
 
 def check_fit(dataset: StoredWindows, task: TaskSpec, field: str) -> None:
-    """Refuse a dataset whose windows or labels mean something else than the model's. Names of channels may differ.
+    """Refuse a dataset whose windows or answers mean something else than the model's. Names of channels may differ.
 
     Args:
         dataset: what a job names.
@@ -17,24 +18,20 @@ def check_fit(dataset: StoredWindows, task: TaskSpec, field: str) -> None:
         field: of the job that names the dataset.
 
     Raises:
-        Refused: WINDOW_SHAPE_MISMATCH, RATE_MISMATCH, or FIELD_INVALID for units or classes.
+        Refused: WINDOW_SHAPE_MISMATCH, RATE_MISMATCH, or FIELD_INVALID for units, order, classes or outputs.
     """
-    found, expected = dataset.sensor, task.sensor
-    if found.window_shape != expected.window_shape:
-        raise Refused(
-            Reason.WINDOW_SHAPE_MISMATCH, field=field, found=found.window_shape, expected=expected.window_shape
-        )
-    if found.rate_hz != expected.rate_hz:
-        raise Refused(Reason.RATE_MISMATCH, field=field, found=found.rate_hz, expected=expected.rate_hz)
-    if _units(found) != _units(expected):
-        remedy = "Convert the windows, or describe the sensor in the model's units."
-        problem = f"its channels are not in the model's units {_units(expected)}"
-        raise Refused(Reason.FIELD_INVALID, field=field, problem=problem, found=_units(found), remedy=remedy)
-    if (np.asarray(dataset.labels) != UNLABELLED).any() and dataset.classes != task.classes:
+    check_alike(dataset.sensor, task.sensor, field, "model")
+    if not answered(np.asarray(dataset.labels)).any():
+        return
+    if dataset.classes != task.classes:
         remedy = "Label the dataset with the classes of the model's task, in their order."
         problem = f"its labels index other classes than the model's {task.classes}"
         raise Refused(Reason.FIELD_INVALID, field=field, problem=problem, found=dataset.classes, remedy=remedy)
+    if dataset.outputs != task.outputs:
+        remedy = "Give targets of the outputs of the model's task, in their order and units."
+        problem = f"its targets are other outputs than the model's {_words(task.outputs)}"
+        raise Refused(Reason.FIELD_INVALID, field=field, problem=problem, found=_words(dataset.outputs), remedy=remedy)
 
 
-def _units(sensor: SensorSpec) -> tuple[str, ...]:
-    return tuple(channel.unit for channel in sensor.channels)
+def _words(outputs: tuple[Channel, ...]) -> str:
+    return ", ".join(f"{output.name} ({output.unit})" for output in outputs) or "none"

@@ -2,27 +2,28 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
+import numpy as np
 
 from nets.architectures import ARCHITECTURES
 from nets.checkpoints import Checkpoint
 from nets.model import parameter_count
+from nets.pretraining import Pretrained, Recipe
 from nets.pretraining import pretrain as train
 from nets.recipe import recipe_for
 from service.domain import DataReference, Lineage, NewVersion, Outcome, PretrainSpec
 from service.worker.context import Context
+from service.worker.pipelines.curriculum import curriculum_from, train_in_rounds
 from service.worker.pipelines.sample import SAMPLE_COUNT, Sample, encode
 from service.worker.pipelines.stages import Stages, point
-from sim.catalog import WORLDS
+from service.worker.pipelines.worlds import prior_of, unknown, world_named
 from sim.generate import windows
 from sim.priors import Prior
-from sim.world import World
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
-from slipway.windows import Labels, Values
+from slipway.windows import Answers, Values, answered
 
 WINDOW_COUNT = 1_000_000
 WINDOW_LIMIT = 5_000_000
@@ -36,7 +37,7 @@ class Source:
 
     task: TaskSpec
     values: Values
-    labels: Labels
+    labels: Answers
     reference: DataReference
     prior_json: str = ""
 
@@ -50,8 +51,10 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
     """
     stages = Stages(context)
     _check(spec)
+    if spec.curriculum is not None:
+        return _in_rounds(spec, context, stages)
     with stages.stage("simulating" if spec.world else "reading"):
-        source = _simulated(spec) if spec.world else _recorded(spec, context)
+        source = _simulated(spec, context) if spec.world else _recorded(spec, context)
     recipe = recipe_for(
         source.task,
         len(source.labels),
@@ -70,6 +73,26 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
             should_stop=context.should_stop,
             checkpoint=Checkpoint(context.folder / "training", every_seconds=CHECKPOINT_SECONDS),
         )
+    return _outcome(spec, source, recipe, found, stages)
+
+
+def _in_rounds(spec: PretrainSpec, context: Context, stages: Stages) -> Outcome:
+    """Train in the rounds of a curriculum; the windows of the last one are what adaptations compare with."""
+    world = world_named(spec.world, context, "pretrain.world.world")
+    prior, count = prior_of(world, spec.prior), spec.window_count or WINDOW_COUNT
+    recipe = recipe_for(world.task, count, architecture=spec.architecture, epochs=spec.epoch_count, simulated=True)
+    curriculum = curriculum_from(spec.curriculum or {})
+    with stages.stage("training"):
+        found, course, state = train_in_rounds(
+            curriculum, world, prior, recipe, context, stages, window_count=count, seed=spec.seed
+        )
+    reference = DataReference(f"worlds/{spec.world}", course.digest.hexdigest(), course.window_count)
+    assert course.values is not None and course.labels is not None  # there was one round at least
+    source = Source(world.task, course.values, course.labels, reference, _json(state.prior))
+    return _outcome(spec, source, recipe, replace(found, curve=tuple(course.curve)), stages)
+
+
+def _outcome(spec: PretrainSpec, source: Source, recipe: Recipe, found: Pretrained, stages: Stages) -> Outcome:
     version = NewVersion(
         model_id=spec.model_id,
         task=source.task.to_json(),
@@ -84,31 +107,24 @@ def pretrain(spec: PretrainSpec, context: Context) -> Outcome:
 def _check(spec: PretrainSpec) -> None:
     """Refuse what cannot be done before anything is simulated."""
     if spec.architecture and spec.architecture not in ARCHITECTURES:
-        raise _unknown("pretrain.architecture", spec.architecture, ARCHITECTURES)
+        raise unknown("pretrain.architecture", spec.architecture, ARCHITECTURES)
     _check_count("pretrain.epoch_count", spec.epoch_count, EPOCH_LIMIT)
     _check_count("pretrain.world.window_count", spec.window_count, WINDOW_LIMIT)
 
 
-def _simulated(spec: PretrainSpec) -> Source:
-    if spec.world not in WORLDS:
-        raise _unknown("pretrain.world.world", spec.world, WORLDS)
-    world = WORLDS[spec.world]
-    prior = _prior(world, spec)
+def _simulated(spec: PretrainSpec, context: Context) -> Source:
+    world = world_named(spec.world, context, "pretrain.world.world")
+    prior = prior_of(world, spec.prior)
     values, labels = windows(world, jax.random.key(spec.seed), spec.window_count or WINDOW_COUNT, prior)
     reference = DataReference(f"worlds/{spec.world}", _digest(values, labels), len(labels))
-    return Source(world.task, values, labels, reference, json.dumps(prior.to_json(), sort_keys=True))
-
-
-def _prior(world: World, spec: PretrainSpec) -> Prior:
-    """The world's own prior, with the rows that the job gives in place of its own."""
-    if not spec.prior:
-        return world.prior
-    return Prior.from_json({**world.prior.to_json(), **spec.prior}, world.prior.parameters)
+    return Source(world.task, values, labels, reference, _json(prior))
 
 
 def _recorded(spec: PretrainSpec, context: Context) -> Source:
     stored = context.dataset(spec.dataset)
-    task = TaskSpec(spec.model_id, stored.sensor, stored.classes)
+    if stored.outputs and not answered(np.asarray(stored.labels)).any():
+        raise Refused(Reason.LABELS_MISSING, field="pretrain.dataset", found=0, name=stored.name, expected="2")
+    task = TaskSpec(spec.model_id, stored.sensor, stored.classes, stored.outputs)
     reference = DataReference(stored.name, stored.sha256, len(stored.labels))
     return Source(task, stored.values, stored.labels, reference)
 
@@ -117,13 +133,12 @@ def _sample(source: Source, confidence: float | None) -> Sample:
     return Sample(source.values[:SAMPLE_COUNT], source.labels[:SAMPLE_COUNT], confidence)
 
 
-def _digest(values: Values, labels: Labels) -> str:
+def _digest(values: Values, labels: Answers) -> str:
     return hashlib.sha256(values.tobytes() + labels.tobytes()).hexdigest()
 
 
-def _unknown(field: str, found: str, known: Iterable[str]) -> Refused:
-    remedy = f"Use one of {', '.join(sorted(known))}."
-    return Refused(Reason.FIELD_INVALID, field=field, problem="is not known here", found=repr(found), remedy=remedy)
+def _json(prior: Prior) -> str:
+    return json.dumps(prior.to_json(), sort_keys=True)
 
 
 def _check_count(field: str, found: int, limit: int) -> None:

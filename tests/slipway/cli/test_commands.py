@@ -21,7 +21,7 @@ from service.worker.loop import run_next
 from slipway.cli import main as command_line
 from slipway.spec import sensor_to_json
 from tests.slipway.edge.bundles import SENSOR, WINDOW, bundle
-from tests.slipway.server import ROOT, Server
+from tests.slipway.server import REPORT, ROOT, Server
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,53 @@ def test_the_way_of_a_model_to_a_device(run: Run, server: Server, tmp_path: Path
     assert "models/dingo/versions/1" in status.out and "not running" in status.out
 
 
+def test_the_way_of_a_recording_to_a_fitted_simulator(
+    run: Run, server: Server, tmp_path: Path, sensor_file: Path
+) -> None:
+    worker = server.worker()
+    prior = tmp_path / "prior.json"
+    prior.write_text(json.dumps({"gain": {"kind": "Uniform", "low": 0.5, "high": 1.5}}))
+    assert run("dataset", "create", "walk", "--sensor", sensor_file).code == 0
+    assert run("dataset", "upload", "walk", recording(tmp_path), "--values", "x").code == 0
+    asked = ("--prior", prior, "--keeps", "gain", "--keeps", "slip", "--simulations", 700, "--method", "unpaired")
+    job = run("job", "identify", "rover", "walk", *asked, "--json").json
+    assert (job["spec"]["names"], job["spec"]["method"], job["spec"]["simulation_count"]) == (
+        ["gain", "slip"],
+        "UNPAIRED",
+        700,
+    )
+    assert run_next(worker)
+    shown = run("job", "show", job["name"]).out
+    assert "out of reach" in shown and "broken by a" in shown and "gain" in shown
+    assert "1 of 2 determined" in run("job", "list").out
+    file = tmp_path / "report.html"
+    assert run("job", "download", job["name"], "--output", file, "--json").json["path"] == str(file)
+    assert file.read_bytes() == REPORT
+    assert run("job", "download", job["name"], "bundle").code == 1
+    wide = ("--identification", job["name"], "--curriculum", "round_count=3,step=0.2")
+    source = run("job", "pretrain", "fitted", "--world", "rover", *wide, "--json").json["spec"]["world"]
+    assert source["prior"] == json.loads(prior.read_text())
+    assert source["curriculum"] == {"round_count": 3, "step": 0.2}
+    assert run_next(worker)
+
+
+def test_the_way_of_targets_to_a_measure(run: Run, server: Server, tmp_path: Path, sensor_file: Path) -> None:
+    file = tmp_path / "pulled.npz"
+    np.savez(file, x=np.ones((5, *SENSOR.window_shape)), y=np.ones((5, 1)))
+    assert run("dataset", "create", "pulled", "--sensor", sensor_file, "--outputs", "force:N").code == 0
+    for _ in range(2):
+        assert run("dataset", "upload", "pulled", file, "--values", "x", "--labels", "y").code == 0
+    assert "5 of force (N)" in run("dataset", "show", "pulled").out
+    worker = server.worker()
+    run("job", "pretrain", "puller", "--world", "rover")
+    assert run_next(worker)
+    job = run("job", "evaluate", "puller/1", "pulled", "--json").json["name"]
+    assert run_next(worker)
+    shown = run("job", "show", job).out
+    assert "force" in shown and "0.875" in shown and "0.25 N" in shown and "accuracy" not in shown
+    assert "R² 0.88" in run("job", "list").out or "R² 0.87" in run("job", "list").out
+
+
 def test_a_refused_window_is_answered_in_its_place_and_fails_the_command(run: Run, tmp_path: Path) -> None:
     file, windows = tmp_path / "rover.slipway", tmp_path / "windows.ndjson"
     file.write_bytes(bundle(2))
@@ -169,6 +216,10 @@ def test_what_the_server_refuses_is_said_with_the_remedy(run: Run) -> None:
         (("edge", "status"), 1, "install-once"),
         (("edge", "run", "--model", "No Name"), 1, "--model"),
         (("job", "pretrain", "rover"), 2, "--world"),
+        (("job", "pretrain", "rover", "--world", "x", "--curriculum", "step=much"), 2, "round_count"),
+        (("job", "pretrain", "rover", "--world", "x", "--curriculum", "speed=1"), 1, "cope_above"),
+        (("job", "pretrain", "rover", "--dataset", "x", "--identification", "j1"), 2, "--world"),
+        (("job", "identify", "rover", "garage", "--method", "magic"), 1, "unpaired"),
         (("job", "adapt", "rover", "garage"), 1, "rover/3"),
         (("job", "adapt", "rover/1", "garage", "--objective", "moments=much"), 2, "weight"),
         (("job", "evaluate", "rover/1", "garage", "--form", "int4"), 2, "int8_onnx"),

@@ -5,11 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from service.world_cli import app as world_app
 from slipway.client import connect
+from slipway.errors import Refused
 from tests.slipway.server import ROOT
 
 COMMAND = (sys.executable, "-c", "from service.cli import main; main()")
@@ -21,7 +25,11 @@ def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("words", [(), ("serve",), ("demo",), ("data", "list"), ("data", "fetch")])
+WORDS = [(), ("serve",), ("demo",), ("data", "list"), ("data", "fetch")]
+WORLD_WORDS = [("world", "list"), ("world", "show"), ("world", "check"), ("world", "plot")]
+
+
+@pytest.mark.parametrize("words", WORDS + WORLD_WORDS)
 def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     done = run(*words, "--help")
     assert done.returncode == 0 and f"Example: slipway-server {' '.join(words)}".strip() in done.stdout
@@ -62,3 +70,69 @@ def test_recordings_are_listed_with_their_licence_and_an_unknown_one_is_refused(
     done = run("data", "fetch", "unicorn", "--to", tmp_path, "--json")
     assert done.returncode == 1 and listed[0]["name"] in json.loads(done.stdout)["error"]["remedy"]
     assert list(tmp_path.iterdir()) == []
+
+
+OWN = """
+from dataclasses import replace
+from tests.sim.toy import TOY
+GOOD = replace(TOY, name="mine")
+def beyond(key, parameters):
+    values, labels = TOY.simulate(key, parameters)
+    return values, labels + 5
+BROKEN = replace(TOY, simulate=beyond)
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Runs ``slipway-server world …`` in a folder with worlds of one's own."""
+    (tmp_path / "my_worlds.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return lambda *words: CliRunner().invoke(world_app, [str(word) for word in words])
+
+
+def test_a_world_of_ones_own_is_shown_checked_and_drawn(world: Callable[..., Result], tmp_path: Path) -> None:
+    shown = json.loads(world("show", "my_worlds:GOOD", "--json").stdout)
+    assert (shown["name"], shown["task"]["classes"], shown["explains"]) == ("mine", ["low", "high"], False)
+    assert shown["prior"]["pace"] == {"kind": "Uniform", "low": 0.1, "high": 0.5}
+    assert shown["parameters"]["pace"] == {
+        "unit": "1",
+        "low": 0.0,
+        "high": 1.0,
+        "doc": "deviation of a step",
+        "size": 1,
+    }
+    assert "pace" in world("show", "my_worlds:GOOD").stdout
+    assert json.loads(world("check", "my_worlds:GOOD", "--json").stdout) == {"name": "mine", "windows": 4096}
+    picture = tmp_path / "x.png"
+    assert json.loads(world("plot", "my_worlds:GOOD", "--out", picture, "--json").stdout) == {"path": str(picture)}
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("show", "my_worlds:GONE"), "GOOD"),
+        (("show", "no_worlds:GOOD"), "PYTHONPATH"),
+        (("plot", "moon"), "rover"),
+        (("check", "my_worlds:BROKEN"), "index into classes"),
+    ],
+)
+def test_a_world_that_is_none_or_breaks_its_contract(
+    world: Callable[..., Result], words: tuple[str, ...], remedy: str
+) -> None:
+    refused = world(*words).exception
+    assert isinstance(refused, Refused) and remedy in str(refused)
+
+
+def test_a_refused_world_has_its_exit_code_and_words(tmp_path: Path) -> None:
+    done = run("world", "show", "moon", "--json")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["error"]["reason"] == "FIELD_INVALID" and "→" in done.stderr
+
+
+def test_the_worlds_of_the_server_are_listed() -> None:
+    rows = json.loads(run("world", "list", "--json").stdout)
+    (rover,) = [row for row in rows if row["name"] == "rover"]
+    assert (rover["window_length"], rover["channel_count"], rover["rate_hz"]) == (1, 24, 9.0)

@@ -33,7 +33,9 @@ def test_a_job_is_watched_to_its_end(client: Client, server: Server) -> None:
     job = client.jobs.pretrain("watched", world="rover", prior={"gain": {"low": 0.5}}, epoch_count=7)
     assert (job.kind, job.state, job.ended) == ("pretrain", "PENDING", False)
     assert job.spec["model_id"] == "watched"
-    assert job.spec["world"] == {"world": "rover", "window_count": 0, "prior": {"gain": {"low": 0.5}}}
+    source = job.spec["world"]
+    assert (source["world"], source["window_count"], source["prior"]) == ("rover", 0, {"gain": {"low": 0.5}})
+    assert (source["identification"], source["curriculum"]) == ("", None)
     states: list[str] = []
     worker = threading.Thread(target=run_next, args=(server.worker(),))
     worker.start()
