@@ -10,14 +10,16 @@ import typer
 from rich.console import Console
 
 from nets.compilation import enable_compilation_cache
-from studies import page, rover, run
+from studies import contact, keyword, page, pendulum, rover, run, wearable
 from studies.study import Study
 
 OUT = Path("out/studies")
 PAGE = Path("docs/studies.md")
 SEEDS = 5
 
-STUDIES: dict[str, Study] = {study.name: study for module in (rover,) for study in module.STUDIES}
+STUDIES: dict[str, Study] = {
+    study.name: study for module in (rover, wearable, contact, pendulum, keyword) for study in module.STUDIES
+}
 
 
 def main(

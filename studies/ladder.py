@@ -5,13 +5,15 @@ what they are, let through or not.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import numpy as np
 
 from adapters.choice import choose
 from adapters.engine import adapt
 from adapters.recipe import default_plans
 from nets.model import Model
-from nets.pretraining import Pretrained, pretrain
+from nets.pretraining import Pretrained, Recipe, pretrain
 from nets.recipe import recipe_for
 from slipway.spec import TaskSpec
 from slipway.windows import Labels, Values
@@ -22,7 +24,10 @@ from studies.study import Domain
 SHOTS = (1, 5, 20)  # labels a class
 STRETCHES_S = (1, 5, 30)  # seconds of answers to a regression
 SOURCE_COUNT = 4096  # source windows the gate and the objectives may compare with
-TUNING_SHARE = 0.1  # of the learning rate from scratch, when few answers move a base
+MANY = 50  # labels a class that a few with the base are compared with
+REPLAYED = 4096  # simulated windows beside as many of the device's labelled ones, repeated
+MOVING_EPOCHS = 6
+MOVING_RATE = 3e-4
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def climb(case: Case) -> Iterator[tuple[str, Scores]]:
     base = _learn(case, case.source, simulated=True)
     yield "zero_shot", score(case.task, base.model, case.test)
     if case.identified is not None:
-        yield "identified", score(case.task, _learn(case, case.identified, simulated=True).model, case.test)
+        fitted = _learn(case, case.identified, simulated=True)
+        yield "identified", score(case.task, fitted.model, case.test)
     for scope in ("input_statistics", "norm_statistics"):
         forced = adapt(base.model, scope=scope, objective="moments", target_values=case.pool.values, seed=case.seed)
         yield scope, score(case.task, forced.model, case.test)
@@ -64,14 +70,17 @@ def climb(case: Case) -> Iterator[tuple[str, Scores]]:
 
 
 def _shots(case: Case, base: Pretrained) -> Iterator[tuple[str, Scores]]:
-    """What the gate ships without labels and with few, and what the same labels teach alone."""
+    """Few labels with the base and alone; and what the gate ships with them and without."""
     shipped = _shipped(case, base, None)
     yield "unsupervised", score(case.task, shipped, case.test)
     for count in SHOTS:
         known = few_labels(case.pool.labels, count, case.seed)
-        yield f"shot_{count}", score(case.task, _shipped(case, base, known), case.test)
-        few = Domain(case.pool.values[known >= 0], known[known >= 0])
+        few = _known(case, known)
+        yield f"shot_{count}", score(case.task, _moved(case, base.model, few), case.test)
+        yield f"gated_{count}", score(case.task, _shipped(case, base, known), case.test)
         yield f"scratch_{count}", score(case.task, _learn(case, few).model, case.test)
+    known = few_labels(case.pool.labels, MANY, case.seed)
+    yield f"scratch_{MANY}", score(case.task, _learn(case, _known(case, known)).model, case.test)
     yield "int8", int8(case.task, shipped, case.pool, case.test, case.seed)
 
 
@@ -80,17 +89,28 @@ def _stretches(case: Case, base: Model) -> Iterator[tuple[str, Scores]]:
     for seconds in STRETCHES_S:
         rows = slice(int(seconds * case.task.sensor.rate_hz / case.hop))
         few = Domain(case.pool.values[rows], case.pool.labels[rows])
-        yield f"seconds_{seconds}", score(case.task, _learn(case, few, start=base).model, case.test)
+        yield f"seconds_{seconds}", score(case.task, _moved(case, base, few), case.test)
         yield f"scratch_{seconds}", score(case.task, _learn(case, few).model, case.test)
 
 
-def _learn(
-    case: Case, domain: Domain, *, simulated: bool = False, start: Model | None = None, mixed: Values | None = None
-) -> Pretrained:
+def _known(case: Case, labels: Labels) -> Domain:
+    return Domain(case.pool.values[labels >= 0], labels[labels >= 0])
+
+
+def _moved(case: Case, base: Model, few: Domain) -> Model:
+    """The base trained on, half on the device's labelled windows and half on simulated ones, lest it forget."""
+    values, labels = case.source.values[:REPLAYED], case.source.labels[:REPLAYED]
+    again = np.resize(np.arange(len(few.labels)), REPLAYED)
+    recipe = Recipe(
+        epochs=MOVING_EPOCHS, batch_size=64, learning_rate=MOVING_RATE, label_smoothing=0.0, validation_share=0.0
+    )
+    both = np.concatenate([values, few.values[again]]), np.concatenate([labels, few.labels[again]])
+    return pretrain(case.task, *both, recipe=recipe, seed=case.seed, start=base).model
+
+
+def _learn(case: Case, domain: Domain, *, simulated: bool = False, mixed: Values | None = None) -> Pretrained:
     recipe = recipe_for(case.task, len(domain.labels), simulated=simulated)
-    if start is not None:
-        recipe = replace(recipe, learning_rate=TUNING_SHARE * recipe.learning_rate)
-    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed, start=start, mixed=mixed)
+    return pretrain(case.task, domain.values, domain.labels, recipe=recipe, seed=case.seed, mixed=mixed)
 
 
 def _shipped(case: Case, base: Pretrained, labels: Labels | None) -> Model:

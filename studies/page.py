@@ -22,7 +22,8 @@ simulator has never seen. `make studies` runs them all where `SLIPWAY_DATA` name
 | `norm_statistics` | + batch-norm statistics of the pool, forced past the gate |
 | `batch_norm_mixing` | simulation, with the pool's batches through batch normalisation in training, no alignment loss |
 | `unsupervised` | what the service itself chooses and the gate lets through, no label |
-| `shot_k`, `seconds_k` | simulation + k labels a class, through the gate; or k seconds of answers to a regression |
+| `shot_k`, `seconds_k` | simulation, then training on with k labels a class, or k seconds of answers; no gate |
+| `gated_k` | what the service chooses with the same labels and the gate lets through |
 | `scratch_k` | the same labels, no simulation |
 | `supervised` | every label of the pool, no simulation |
 | `int8` | the shipped model's int8 form |
