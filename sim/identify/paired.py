@@ -4,10 +4,11 @@ The world's physics answers each window by itself (``World.explain``); what para
 and covariance of the posterior come by Gauss-Newton on latents z = Φ⁻¹(place in the prior), which keeps every bound.
 
 Noise in the windows bends such a fit (errors in variables: a noisy acceleration looks like a lighter arm), and so does
-blur; the intervals do not hold that. Windows long enough to silence the noise and short enough for the motion keep it
-small.
+blur. The world can say by how much: devices drawn from the posterior are recorded in simulation and fitted in turn, and
+the intervals are widened until they hold what is known to be true there.
 
-Reference: Carroll et al., Measurement Error in Nonlinear Models, 2006, ch. 1.
+Reference: Carroll et al., Measurement Error in Nonlinear Models, 2006, ch. 1; Efron & Tibshirani, An Introduction to
+the Bootstrap, 1993, ch. 6, for the parametric bootstrap.
 """
 
 import time
@@ -21,18 +22,22 @@ import numpy.typing as npt
 from jax.scipy.special import ndtr
 
 from sim.identify.fit import Fit, Marginal
-from sim.identify.gauss_newton import Array, Linearised, Peak, climb
+from sim.identify.gauss_newton import Array, Linearised, Peak, climb, errors
 from sim.identify.reach import reach
-from sim.identify.recordings import Free, free, placed, settled
+from sim.identify.recordings import Free, free, placed, settled, windows_a_flight
 from sim.priors import Group, Prior, Quantiles
 from sim.world import World
 from slipway.errors import Reason, Refused
 from slipway.windows import Targets, Values, answered, check_targets, check_values
 
-CHUNK = 512  # windows differentiated at once
+CHUNK = 256  # windows differentiated at once
 RESIDUALS_A_PARAMETER = 10
 LEVELS = np.clip(np.linspace(0, 1, 65), 1 / 256, 255 / 256)  # of the posterior's quantiles
 INTERVAL = (0.05, 0.5, 0.95)
+RECORDINGS = 12  # simulated to widen the intervals by
+STUDENT = 1.083  # 95 % quantile of Student's t with so many degrees of freedom, over the normal's
+PROBED = 64  # windows that show which latents matter
+REACH_RECORDINGS = 400
 NOTABLE = 0.1  # correlations below this are not kept
 
 
@@ -59,12 +64,13 @@ def fit(
     started = time.perf_counter()
     before = world.prior if prior is None else prior
     known, answers = _checked(world, values, labels, before)
-    peak = solve(world, before, known, answers)
+    peak = widened(world, before, solve(world, before, known, answers), len(known), seed)
     after, marginals = posterior(before, peak)
     explained = np.asarray(answers - np.asarray(linearised(world, before, known, answers)(peak.latents)[0]))
     missed = np.square(answers - explained).sum(0) / np.square(answers - answers.mean(0)).sum(0)
     determination = {o.name: float(1 - m) for o, m in zip(world.task.outputs, missed, strict=True)}
-    verdict = reach(world, after, known, names=[one.parameter.name for one in free(before)], seed=seed)
+    names = [one.parameter.name for one in free(before)]
+    verdict = reach(world, after, known, names=names, recordings=REACH_RECORDINGS, seed=seed)
     seconds = time.perf_counter() - started
     return Fit("paired", after, marginals, verdict, peak.evaluations, seconds, determination)
 
@@ -76,33 +82,68 @@ def solve(world: World, prior: Prior, values: Values, labels: Targets) -> Peak:
     return peak._replace(evaluations=peak.evaluations * len(values))
 
 
+def widened(world: World, prior: Prior, peak: Peak, window_count: int, seed: int) -> Peak:
+    """``peak`` with a covariance that holds the errors of the same fit on simulated devices like this one.
+
+    Args:
+        window_count: of the recording; the simulated ones have about as many.
+    """
+    flight_count = max(1, window_count // windows_a_flight(world))
+    drawing, flying = jax.random.split(jax.random.key(seed))
+    chance = np.asarray(jax.random.normal(drawing, (RECORDINGS, len(peak.latents))), np.float64)
+    devices = peak.latents + chance @ np.linalg.cholesky(peak.covariance).T
+    each = np.repeat(devices, flight_count, axis=0)
+    values, labels = world.simulate(flying, placed(prior, jnp.asarray(each, jnp.float32)))
+    recorded = (np.asarray(part).reshape(RECORDINGS, -1, *part.shape[1:]) for part in (values, labels))
+    found = [
+        errors(*linearised(world, prior, some, answers)(device), device, peak.correlated)
+        for device, some, answers in zip(devices, *recorded, strict=True)
+    ]
+    wider = STUDENT * np.maximum(1.0, np.sqrt(np.mean(np.square(found), axis=0)))
+    evaluations = peak.evaluations + RECORDINGS * flight_count * windows_a_flight(world)
+    return peak._replace(covariance=peak.covariance * np.outer(wider, wider), evaluations=evaluations)
+
+
 def linearised(world: World, prior: Prior, values: Values, labels: Targets) -> Linearised:
     """Latents → residuals and the answers' jacobian, a chunk at a time so that memory stays bounded."""
     padding = -len(values) % CHUNK
     chunks = np.concatenate([values, np.repeat(values[-1:], padding, axis=0)]).reshape(-1, CHUNK, *values.shape[1:])
+    moving = _moving(world, prior, np.resize(values, (PROBED, *values.shape[1:])))
     one = _differentiated(world, prior)
 
     def at(latents: Array) -> tuple[Array, Array]:
         z = jnp.asarray(latents, jnp.float32)
-        parts = [jax.device_get(one(z, chunk)) for chunk in chunks]
-        answers, jacobian = (np.float64(np.concatenate(part)[: len(values)]) for part in zip(*parts, strict=True))
-        return np.float64(labels) - answers, jacobian
+        parts = [jax.device_get(one(z, chunk, moving)) for chunk in chunks]
+        answers, slopes = (np.float64(np.concatenate(part)[: len(values)]) for part in zip(*parts, strict=True))
+        return np.float64(labels) - answers, slopes @ np.asarray(moving, np.float64)
 
     return at
 
 
+def _moving(world: World, prior: Prior, values: Values) -> npt.NDArray[np.float32]:
+    """Unit vectors (some, latents) of the latents that answers depend on: what drives a device, they do not."""
+    every = np.eye(_size(prior), dtype=np.float32)
+    slopes = _differentiated(world, prior)(jnp.zeros(len(every)), values, every)[1]
+    return every[np.asarray(jnp.abs(slopes).max((0, 1)) > 0)]
+
+
+Differentiated = Callable[[jax.Array, Values, npt.NDArray[np.float32]], tuple[jax.Array, jax.Array]]
+
+
 @lru_cache(maxsize=8)
-def _differentiated(world: World, prior: Prior) -> Callable[[jax.Array, Values], tuple[jax.Array, jax.Array]]:
-    def explained(latents: jax.Array, values: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _differentiated(world: World, prior: Prior) -> Differentiated:
+    """(latents, windows, directions) → answers (windows, outputs) and slopes (windows, outputs, directions)."""
+
+    def explained(latents: jax.Array, values: jax.Array) -> jax.Array:
         assert world.explain is not None
         parameters = {name: value[0] for name, value in placed(prior, latents[None]).items()}
-        answers = world.explain(parameters, values)
-        return answers, answers
+        answers: jax.Array = world.explain(parameters, values)
+        return answers
 
     @jax.jit
-    def both(latents: jax.Array, values: jax.Array) -> tuple[jax.Array, jax.Array]:
-        jacobian, answers = jax.jacfwd(explained, has_aux=True)(latents, values)
-        return answers, jacobian
+    def both(latents: jax.Array, values: Values, directions: jax.Array) -> tuple[jax.Array, jax.Array]:
+        answers, along = jax.linearize(lambda z: explained(z, values), latents)
+        return answers, jnp.moveaxis(jax.vmap(along)(directions), 0, -1)
 
     return both
 

@@ -10,12 +10,13 @@ import pytest
 from sim.identify import paired
 from sim.identify.recordings import free, placed
 from sim.priors import Prior
-from sim.worlds.pendulum import PRIOR, WORLD
+from sim.worlds.pendulum import PRIOR, pendulum
 from slipway.errors import Reason, Refused
 from slipway.windows import Targets, Values
 
-FLIGHTS = 40
+FLIGHTS = 21  # of 12 windows
 DRAWS = 200
+WORLD = pendulum(31)
 QUIET = {
     "length_1_m": 0.2, "length_2_m": 0.3, "mass_1_kg": 0.6, "com_1_m": 0.2, "rotor_kg_m2": 3e-5, "slip_rad_s": 0.3,
     "load_loss_1": 0.05, "load_loss_2": 0.05, "torque_gain_1": 1.0, "torque_gain_2": 1.0,
@@ -48,15 +49,19 @@ def _reason(world: object, values: object, labels: object) -> tuple[Reason, str]
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=True, reason="noise and blur in the windows bend the fit, the intervals do not hold that")
+@pytest.mark.timeout(600)
 def test_intervals_of_ninety_percent_hold_ninety_percent() -> None:
-    inside = []
+    narrow, inside = [], []
     for number in range(DRAWS):
         latents, values, labels = recording(number)
         peak = paired.solve(WORLD, BENCH, values, labels)
-        inside.append(np.abs(peak.latents - latents) < 1.645 * np.sqrt(np.diag(peak.covariance)))
+        wider = paired.widened(WORLD, BENCH, peak, len(values), number)
+        error = np.abs(peak.latents - latents)
+        narrow.append(error < 1.645 * np.sqrt(np.diag(peak.covariance)))
+        inside.append(error < 1.645 * np.sqrt(np.diag(wider.covariance)))
     assert 0.85 <= np.mean(inside) <= 0.95
     assert np.mean(inside, axis=0).min() >= 0.8
+    assert np.mean(narrow) < 0.85  # noise and blur in the windows bend the fit, which residuals alone do not tell
 
 
 def test_the_posterior_is_the_next_prior(known: tuple[np.ndarray, Values, Targets]) -> None:
@@ -75,7 +80,7 @@ def test_the_posterior_is_the_next_prior(known: tuple[np.ndarray, Values, Target
 
 def test_a_longer_recording_says_more(known: tuple[np.ndarray, Values, Targets]) -> None:
     _, values, labels = known
-    short, long = (paired.solve(WORLD, BENCH, values[:n], labels[:n]) for n in (60, 480))
+    short, long = (paired.solve(WORLD, BENCH, values[:n], labels[:n]) for n in (60, 240))
     assert np.trace(long.covariance) < 0.8 * np.trace(short.covariance)
 
 
@@ -97,5 +102,5 @@ def test_what_cannot_be_identified_from_is_refused(known: tuple[np.ndarray, Valu
     assert _reason(WORLD, broken, labels)[0] == Reason.SAMPLE_NOT_FINITE
     assert _reason(WORLD, values, silent)[0] == Reason.LABELS_MISSING
     assert "Record longer" in _reason(WORLD, values[:20], labels[:20])[1]
-    still = np.repeat(values[:1, :1], 100, axis=0).repeat(16, axis=1)
+    still = np.repeat(values[:1, :1], 100, axis=0).repeat(31, axis=1)
     assert "at rest" in _reason(WORLD, still, labels[:100])[1]
