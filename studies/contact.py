@@ -18,10 +18,12 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
+from sim.legged import logger
 from sim.priors import Prior
-from sim.worlds.contact import RATE_HZ, STABLE, STRIDE, UNSTABLE, WINDOW_LENGTH, WORLD, windows_a_foot
+from sim.worlds.contact import RATE_HZ, SENSOR, STABLE, STRIDE, UNSTABLE, WINDOW_LENGTH, WORLD, windows_a_foot
 from slipway.errors import Reason, Refused
 from slipway.windows import Labels
+from studies.identified import unpaired
 from studies.study import Domain, Study
 
 NAME = "legged_contact"
@@ -154,7 +156,7 @@ def friction_domains(folder: Path) -> tuple[Domain, Domain, Domain]:
     return cut(*source, 5), cut(target[0][pool], target[1][pool], 5), cut(target[0][test], target[1][test], 5)
 
 
-def draw(pool: Domain, out: Path) -> None:
+def draw(folder: Path, pool: Domain, out: Path) -> None:
     """A few strides of the recorded foot and of a simulated one: IMU, and below it when the foot stands."""
     import matplotlib.pyplot as plt
 
@@ -195,4 +197,16 @@ def _unrolled(windows: Domain, hop: int, first: int) -> tuple[Floats, Labels]:
     return values, np.repeat(windows.labels[some], hop)
 
 
-STUDIES = (Study("contact_go1", NAME, WORLD, domains, window_count=60_000, hop=HOP, draw=draw),)
+DEVICE = tuple(parameter.name for parameter in (*logger.PARAMETERS, *SENSOR.parameters))
+STUDIES = (
+    Study(
+        "contact_go1",
+        NAME,
+        WORLD,
+        domains,
+        window_count=40_000,
+        hop=HOP,
+        identify=unpaired(WORLD, DEVICE, flights=4, simulations=500),
+        draw=draw,
+    ),
+)

@@ -88,7 +88,7 @@ def domains(folder: Path) -> tuple[Domain, Domain]:
     return recording.only(~tested), recording.only(tested)
 
 
-def draw(pool: Domain, out: Path) -> None:
+def draw(folder: Path, pool: Domain, out: Path) -> None:
     """Log-mel bands of real and simulated takes of some digits, as the net sees them."""
     import matplotlib.pyplot as plt
 

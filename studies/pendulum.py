@@ -34,6 +34,7 @@ IDENTIFY_S = 30.0
 SLOWEST_S = 0.01  # runs with a longer median step cannot be brought to 200 Hz
 PARTS = 8  # points a sample is the mean of
 SHOWN_S = 10.0
+SHOWN_WINDOWS = 24
 DESIGNS = ("A.0", "C.0", "C.1")
 
 Run = npt.NDArray[np.float32]  # (samples, 6) at RATE_HZ: angles, velocities, torques
@@ -139,27 +140,29 @@ def explained(parameters: Parameters, found: list[Run], length: int) -> npt.NDAr
     return determination(np.asarray(jax.jit(explain)(parameters, known.values)), known.labels)
 
 
-def draw(pool: Domain, out: Path) -> None:
+def draw(folder: Path, pool: Domain, out: Path) -> None:
     """Measured and explained torques, and signals of the pendulum beside simulated ones."""
     import matplotlib.pyplot as plt
 
-    shown = slice(0, int(SHOWN_S * RATE_HZ / HOP))
-    prior, _ = paired.posterior(PRIOR, paired.solve(WORLD, PRIOR, pool.values[shown], pool.labels[shown]))
-    answers = np.asarray(explain(prior.centre(), pool.values[shown]))
+    known = joined(stretch(runs(folder, "C.0")[0]), IDENTIFY_LENGTH, IDENTIFY_HOP)
+    prior, _ = paired.posterior(PRIOR, paired.solve(_IDENTIFIED, PRIOR, known.values, known.labels))
+    count = int(SHOWN_S * RATE_HZ / IDENTIFY_HOP)
+    answers = np.asarray(explain(prior.centre(), known.values[:count]))
     figure, axes = plt.subplots(2, 3, figsize=(14, 6), width_ratios=(5, 3, 3), layout="constrained")
-    seconds = np.arange(shown.stop) * HOP / RATE_HZ
+    seconds = np.arange(count) * IDENTIFY_HOP / RATE_HZ
     for joint in range(2):
-        axes[joint, 0].plot(seconds, pool.labels[shown, joint], label="measured", linewidth=1)
+        axes[joint, 0].plot(seconds, known.labels[:count, joint], label="measured", linewidth=1)
         axes[joint, 0].plot(seconds, answers[:, joint], label="explained", linewidth=1)
-        axes[joint, 0].set(title=f"torque {joint + 1}", xlabel="s", ylabel="N m")
-        axes[joint, 0].legend()
+        axes[joint, 0].set(title=f"torque {joint + 1}, over {IDENTIFY_LENGTH} samples", xlabel="s", ylabel="N m")
+        axes[joint, 0].legend(loc="upper right")
     made = windows(WORLD, jax.random.key(0), 2000, prior)[0]
-    real = pool.values[:: len(pool.values) // 12]
+    real = pool.values[:: len(pool.values) // SHOWN_WINDOWS]
     for column, (title, values) in enumerate((("real", real), ("simulated", made)), 1):
         for row, channels in enumerate(((0, 1), (2, 3))):
-            for window in values[:12]:
+            for window in values[:SHOWN_WINDOWS]:
                 axes[row, column].plot(np.arange(WINDOW_LENGTH) / RATE_HZ, window[:, channels], linewidth=0.8)
-            axes[row, column].set(title=f"{title} {('angles, rad', 'velocities, rad/s')[row]}", xlabel="s")
+            quantity = ("angles, rad", "velocities, rad/s")[row]
+            axes[row, column].set(title=f"{title} {quantity}", xlabel="s", ylim=((-3, 3), (-12, 12))[row])
     figure.savefig(out / "pendulum_c0.png", dpi=80)
     plt.close(figure)
 
@@ -171,7 +174,7 @@ STUDIES = (
         NAME,
         WORLD,
         partial(domains, design="C.0"),
-        window_count=200_000,
+        window_count=100_000,
         hop=HOP,
         identify=identify_paired,
         draw=draw,

@@ -13,9 +13,11 @@ import numpy as np
 
 from sim.drive import by_policy, drive
 from sim.generate import windows
-from sim.worlds.rover import RATE_HZ, WORLD
+from sim.sensors import ultrasound
+from sim.worlds.rover import RATE_HZ, ROBOT_PARAMETERS, WORLD
 from slipway.errors import Reason, Refused
 from slipway.windows import Labels, Values
+from studies.identified import unpaired
 from studies.study import Domain, Study
 
 NAME = "wall_following"
@@ -96,7 +98,7 @@ def domains(folder: Path) -> tuple[Domain, Domain]:
     return Domain(pool.values, pool.labels), Domain(test.values, test.labels)
 
 
-def draw(pool: Domain, out: Path) -> None:
+def draw(folder: Path, pool: Domain, out: Path) -> None:
     """A stretch of the pool and a simulated drive, beam by beam, and how the readings are distributed."""
     import matplotlib.pyplot as plt
 
@@ -116,4 +118,15 @@ def draw(pool: Domain, out: Path) -> None:
     plt.close(figure)
 
 
-STUDIES = (Study("rover", NAME, WORLD, domains, window_count=1_000_000, draw=draw),)
+DEVICE = tuple(parameter.name for parameter in (*ROBOT_PARAMETERS, *ultrasound.PARAMETERS))
+STUDIES = (
+    Study(
+        "rover",
+        NAME,
+        WORLD,
+        domains,
+        window_count=1_000_000,
+        identify=unpaired(WORLD, DEVICE, as_recorded={"disturb_share": 0.0, "wander_share": 0.0}),
+        draw=draw,
+    ),
+)

@@ -29,7 +29,7 @@ def study(found: Study, folder: Path, out: Path, seeds: int, console: Console) -
     began = time.monotonic()
     pool, test = found.load(folder)
     if found.draw is not None:
-        found.draw(pool, out)
+        found.draw(folder, pool, out)
     fitted = None if found.identify is None else found.identify(folder, pool, 0)
     seconds = {"identify": time.monotonic() - began}
     rows: Rows = {}

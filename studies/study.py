@@ -35,7 +35,7 @@ class Study:
         window_count: simulated windows to pretrain from.
         hop: samples from one window of the pool to the next.
         identify: (folder, pool, seed) → a prior fitted to the device; it never reads a class label nor the test.
-        draw: (pool, folder) → writes ``<name>.png``, real and simulated signals side by side.
+        draw: (folder, pool, out) → writes ``<name>.png``, real and simulated signals side by side.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Study:
     window_count: int
     hop: int = 1
     identify: Callable[[Path, Domain, int], Prior] | None = None
-    draw: Callable[[Domain, Path], None] | None = None
+    draw: Callable[[Path, Domain, Path], None] | None = None
 
     @property
     def task(self) -> TaskSpec:

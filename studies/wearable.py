@@ -21,12 +21,14 @@ from sim.world import World
 from sim.worlds.wearable import PURITY, WEARABLE_PHONE, WEARABLE_WATCH, WINDOW_LENGTH
 from slipway.errors import Reason, Refused
 from slipway.windows import Labels, Values
+from studies.identified import unpaired
 from studies.study import Domain, Study
 
 NAME = "phone_watch_har"
 SHA256 = "a7c3d8df949908f1f9a98500b468b68d2911479904e4048d9437bbfaa00836fa"
 PHONE, WATCH = range(2)
 HOP = 32
+SIMULATIONS = 1500  # recordings, to identify from
 LAST_POOL_SUBJECT = 16
 SHOWN_COUNT = 6  # windows of each class in the picture
 
@@ -124,7 +126,7 @@ def pair(source: int, target: int, folder: Path) -> tuple[Domain, Domain, Domain
     return domains(source, folder)[0], *domains(target, folder)
 
 
-def draw(name: str, world: World, pool: Domain, out: Path) -> None:
+def draw(name: str, world: World, folder: Path, pool: Domain, out: Path) -> None:
     """Windows of each class beside simulated ones, and how strong each frequency is in either."""
     import matplotlib.pyplot as plt
 
@@ -164,7 +166,16 @@ def _draw_spectra(axes: Any, values: Values, title: str) -> None:
 
 def _study(world: World, device: int) -> Study:
     drawing = partial(draw, world.name, world)
-    return Study(world.name, NAME, world, partial(domains, device), window_count=200_000, hop=HOP, draw=drawing)
+    return Study(
+        world.name,
+        NAME,
+        world,
+        partial(domains, device),
+        window_count=50_000,
+        hop=HOP,
+        identify=unpaired(world, simulations=SIMULATIONS),  # many people: nothing is kept through the pool
+        draw=drawing,
+    )
 
 
 STUDIES = (_study(WEARABLE_PHONE, PHONE), _study(WEARABLE_WATCH, WATCH))
