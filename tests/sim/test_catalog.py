@@ -10,10 +10,13 @@ from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec, check_name
 from tests.sim.toy import TOY
 
+LEAST_SHARE = {"wearable_phone": 0.1, "wearable_watch": 0.1, "contact_go1": 0.2, "keyword": 0.05}  # of a class
 
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_a_world_passes_the_checker(name: str) -> None:
-    check_world(WORLDS[name])
+    check_world(WORLDS[name], count=1024, least_share=LEAST_SHARE.get(name, 0.01))
 
 
 @pytest.mark.parametrize("name", WORLDS)

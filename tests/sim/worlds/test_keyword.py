@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sim.check import check_world
 from sim.generate import windows
 from sim.priors import Prior
 from sim.voices import words
@@ -36,10 +35,6 @@ def _heard(**changes: float) -> np.ndarray:
 def _extent_s(window: np.ndarray) -> tuple[float, float]:
     loud = np.flatnonzero(np.abs(window) > 1e-2)
     return loud[0] / 8000, loud[-1] / 8000
-
-
-def test_it_keeps_the_contract_of_a_world() -> None:
-    check_world(WORLD, count=1024, least_share=0.05)
 
 
 def test_a_word_lies_where_its_place_says() -> None:

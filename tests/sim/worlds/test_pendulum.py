@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from nets.metrics import determination
-from sim.check import check_world
 from sim.priors import Parameters
 from sim.worlds.pendulum import PRIOR, RATE_HZ, TASK, WORLD, explain, kinematics
 from sim.worlds.pendulum_arm import acceleration, advance, drift, energy, inertia, motor_torque
@@ -25,10 +24,6 @@ QUIET = {"torque_noise_n_m": 0.001, "slack_rad": 1e-6, "velocity_noise_rad_s": 0
 def _motions(seed: int) -> tuple[jax.Array, jax.Array, jax.Array]:
     angle, velocity, acceleration = jax.random.normal(jax.random.key(seed), (3, 200, 2))
     return angle, 5 * velocity, 30 * acceleration
-
-
-def test_check_world_accepts_it() -> None:
-    check_world(WORLD)
 
 
 def test_forward_dynamics_undo_inverse_dynamics() -> None:

@@ -11,7 +11,6 @@ from sim.body.activity import CLASSES, RATE_HZ, SCRIPT, SEATED, TURNING, WALKING
 from sim.body.places import WATCH, Worn
 from sim.body.rotation import Vector, about_z
 from sim.body.skeleton import Frame
-from sim.check import check_world
 from sim.generate import windows
 from sim.worlds import wearable
 from sim.worlds.wearable import FLIGHT_SAMPLES, PURITY, WEARABLE_PHONE, WEARABLE_WATCH, WINDOW_LENGTH, WINDOWS_A_PART
@@ -29,10 +28,6 @@ def strict() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def phone() -> Made:
     return windows(WEARABLE_PHONE, KEY, 4096)
-
-
-def test_the_phones_world_keeps_the_contract() -> None:
-    check_world(WEARABLE_PHONE, least_share=0.1)
 
 
 def test_every_activity_has_its_share(phone: Made) -> None:
