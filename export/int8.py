@@ -16,6 +16,8 @@ from export.integer import Grid, Int8Net, Linear, Mean
 from export.steps import Floats
 from slipway.spec import TaskSpec
 
+ENTERED = "entry.bytes"  # what the integer layers read
+
 
 def int8_onnx(net: Int8Net, task: TaskSpec) -> onnx.ModelProto:
     """Write an int8 net as ONNX, opset 21, with a free batch size."""
@@ -42,7 +44,7 @@ def _enter(graph: Graph, net: Int8Net) -> list[str]:
         offsets = graph.constant("entry.offsets", np.tile(net.entry.offsets, channels)[:, None])
         graph.add("Add", "entry.shifted", [offsets])
     source = _grid(graph, "entry", net.entry.grid)
-    graph.add("QuantizeLinear", "entry.bytes", source)
+    graph.add("QuantizeLinear", ENTERED, source)
     return source
 
 

@@ -100,7 +100,7 @@ class Int8Net:
     """An int8 net: float steps in ``front``, ``entry`` to bytes, integer ``layers``; the last grid, if bytes leave.
 
     Args:
-        front: steps in float, cheap and exact (normalisation, layout).
+        front: steps in float: normalisation and layout, which are exact, or a spectrum, which is so to the last bits.
         exit: how to read the last bytes; None if the last layer gives float32 itself.
     """
 
@@ -177,7 +177,12 @@ def logits(net: Int8Net, values: Floats, chunk: int = 256) -> Floats:
 
 
 def _logits(net: Int8Net, values: Floats) -> Floats:
-    found: Array = net.entry.apply(enter(net.front, values))
+    return after(net, net.entry.apply(enter(net.front, values)))
+
+
+def after(net: Int8Net, entered: Bytes) -> Floats:
+    """Logits (batch, classes) of the bytes (batch, channels, time) that enter the integer layers."""
+    found: Array = entered
     for layer in net.layers:
         found = apply(layer, found)
     flat = found.reshape(len(found), -1)

@@ -6,8 +6,11 @@ calibrated in (``export.integer``): that catches a single wrong weight.
 """
 
 import numpy as np
+import onnx
 import onnxruntime
 
+from export.int8 import ENTERED
+from export.integer import Bytes
 from export.steps import Floats
 from slipway.bundle.manifest import Proof
 from slipway.errors import Reason, Refused
@@ -61,6 +64,14 @@ def prove(
     if len(values) - same > allowed:
         raise _differs(precision, len(values), "decides differently too often", len(values) - same, allowed)
     return Proof(precision, len(values), difference, same / len(values), limit)
+
+
+def entered(graph: bytes, values: Floats) -> Bytes:
+    """The bytes that enter the integer layers of an int8 graph, by ONNX Runtime."""
+    model = onnx.load_model_from_string(graph)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(ENTERED, onnx.TensorProto.UINT8, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run([ENTERED], {"window": values})[0])
 
 
 def prove_exact(graph: bytes, values: Floats, reference: Floats) -> None:

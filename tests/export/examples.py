@@ -1,8 +1,11 @@
 """Models of every layer record, with seeded random numbers, and a hypothesis strategy for small ones."""
 
 import numpy as np
+import onnx
 from hypothesis import strategies as st
+from onnx import numpy_helper
 
+from export.graph import to_bytes
 from nets import layers as records
 from nets.layers import (
     BatchNorm,
@@ -123,3 +126,13 @@ def _blocks(draw: st.DrawFn, shape: tuple[int, ...]) -> list[records.Layer]:
     if time >= 2:
         choices.append(st.just(MaxPool(2)))
     return [draw(st.one_of(choices))]
+
+
+def change(graph: onnx.ModelProto, name: str, edit) -> bytes:
+    """The graph with one initialiser edited in place: a planted fault."""
+    changed = onnx.ModelProto.FromString(to_bytes(graph))
+    tensor = next(tensor for tensor in changed.graph.initializer if tensor.name == name)
+    array = numpy_helper.to_array(tensor).copy()
+    edit(array)
+    tensor.CopyFrom(numpy_helper.from_array(array, name))
+    return to_bytes(changed)

@@ -4,17 +4,21 @@ import numpy as np
 import onnx
 import pytest
 
+from export import integer
+from export.calibration import calibrate
 from export.float_onnx import float_onnx
 from export.folding import fold, split
 from export.graph import to_bytes
+from export.int8 import int8_onnx
 from export.package import export
-from export.proof import run
+from export.proof import entered, prove_exact, run
 from export.steps import Conv, LogMel, Normalize
 from export.steps import run as run_steps
 from nets import layers as records
 from nets.inference import logits
 from nets.layers import BatchNorm, Dense, GlobalAveragePool, MaxPool, Relu
-from tests.export.examples import model
+from slipway.errors import Refused
+from tests.export.examples import change, model
 
 HEARING = records.LogMel(8000.0, 128, 64, 12, 100.0, 3800.0, 1e-3)
 LAYERS = (
@@ -80,3 +84,20 @@ def test_a_last_part_of_a_frame_is_left_out_by_both(length: int) -> None:
     made = model(LAYERS[:3] + LAYERS[-2:], (length, 1))
     sound = _sound(4)[:, :length]
     np.testing.assert_allclose(run(to_bytes(float_onnx(made)), sound), logits(made, sound), atol=1e-4)
+
+
+def test_behind_a_spectrum_one_wrong_bit_is_refused_and_the_spectrum_is_right_to_a_byte() -> None:
+    sound = _sound(100)
+    net = calibrate(fold(MODEL), sound).net
+    graph = int8_onnx(net, MODEL.task)
+    found = entered(to_bytes(graph), sound)
+    ours = net.entry.apply(integer.enter(net.front, sound))
+    assert np.abs(found.astype(int) - ours.astype(int)).max() <= 1
+    prove_exact(to_bytes(graph), sound, integer.after(net, found))
+
+    def edit(weights: np.ndarray) -> None:
+        weights[0, 0, 0] ^= 1
+
+    wrong = change(graph, f"{next(n.name for n in net.layers if isinstance(n, integer.Linear))}.weights", edit)
+    with pytest.raises(Refused):
+        prove_exact(wrong, sound, integer.after(net, entered(wrong, sound)))

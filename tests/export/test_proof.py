@@ -1,7 +1,5 @@
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from export import integer
 from export.calibration import calibrate
@@ -12,17 +10,7 @@ from export.int8 import int8_onnx
 from export.proof import prove, prove_exact
 from nets.inference import logits
 from slipway.errors import Reason, Refused
-from tests.export.examples import example, windows
-
-
-def change(graph: onnx.ModelProto, name: str, edit) -> bytes:
-    """The graph with one initialiser edited in place: a planted fault."""
-    changed = onnx.ModelProto.FromString(to_bytes(graph))
-    tensor = next(tensor for tensor in changed.graph.initializer if tensor.name == name)
-    array = numpy_helper.to_array(tensor).copy()
-    edit(array)
-    tensor.CopyFrom(numpy_helper.from_array(array, name))
-    return to_bytes(changed)
+from tests.export.examples import change, example, windows
 
 
 def test_a_float_graph_is_proven():
