@@ -127,6 +127,7 @@ def pretrain(
     groups = {"source": Windows(values[learn], labels[learn])}
     if mixed is not None:
         mixed = check_values(mixed, task.sensor)
+        mixed = between(whole[:fixed], {}, mixed) if fixed else mixed
         groups["target"] = Windows(mixed, np.full(len(mixed), UNLABELLED, np.int32))
     steps = -(-bucket(len(learn)) // recipe.batch_size)
     trained = train(
