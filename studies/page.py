@@ -64,16 +64,17 @@ def _section(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
         table(result["rows"]),
     ]
     if result["gains"] is not None:
-        text += [_gains(result["gains"]), ""]
+        unit = "seconds of answers" if "seconds_1" in result["rows"] else "labels a class"
+        text += [_gains(result["gains"], unit), ""]
     if (out / f"{name}.png").is_file():
         shutil.copy(out / f"{name}.png", pictures)
         text += [f"![Real and simulated signals of {name}]({pictures.name}/{name}.png)", ""]
     return "\n".join(text)
 
 
-def _gains(gains: Mapping[str, Any]) -> str:
+def _gains(gains: Mapping[str, Any], unit: str) -> str:
     saved = gains["labels_saved"]
-    worth = "more labels than were tried" if saved is None else f"{saved:.3g} labels"
+    worth = f"more {unit} than were tried" if saved is None else f"{saved:.3g} {unit}"
     harm = f" **Harm at {', '.join(map(str, gains['harmful']))}.**" if gains["harmful"] else " No harm at any size."
     return (
         f"Jumpstart {gains['jumpstart']:+.3f}, slope a tenfold {gains['slope']:+.3f}, "
