@@ -104,7 +104,7 @@ def draw(folder: Path, pool: Domain, out: Path) -> None:
                 axis.imshow(shown.T, aspect="auto", origin="lower", vmin=-7, vmax=4)
                 axis.set(xticks=[], yticks=[])
             axes[2 * row + side, 0].set_ylabel(f"{name} {digit}")
-    figure.savefig(out / "keyword.png", dpi=80)
+    figure.savefig(out / "keyword.png", dpi=48)
     plt.close(figure)
 
 

@@ -37,23 +37,24 @@ def study(found: Study, folder: Path, out: Path, seeds: int, console: Console) -
         mark = time.monotonic()
         for row, scores in climb(_case(found, fitted, pool, test, seed)):
             rows.setdefault(row, []).append(scores)
-            seconds[row] = seconds.get(row, 0.0) + (time.monotonic() - mark) / seeds
+            seconds[row] = seconds.get(row, 0.0) + time.monotonic() - mark
             mark = time.monotonic()
             text = " ".join(f"{name} {value:.4g}" for name, value in scores.items())
             console.print(f"{found.name} seed {seed} {row:17} {text}", highlight=False, soft_wrap=True)
-    result = {
-        "name": found.name,
-        "seeds": seeds,
-        "seconds": time.monotonic() - began,
-        "row_seconds": seconds,
-        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "windows": {"simulated": found.window_count, "pool": len(pool.labels), "test": len(test.labels)},
-        "rows": rows,
-        "gains": transfer(rows, bool(found.task.outputs)),
-        "identified": None if fitted is None else fitted.to_json(),
-    }
-    (out / f"{found.name}.json").write_text(json.dumps(result, indent=2) + "\n")
-    (out / f"{found.name}.md").write_text(table(rows))
+        result = {
+            "name": found.name,
+            "seeds": seed + 1,
+            "seconds": time.monotonic() - began,
+            "row_seconds": {row: total / len(rows.get(row, [0])) for row, total in seconds.items()},
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "windows": {"simulated": found.window_count, "pool": len(pool.labels), "test": len(test.labels)},
+            "rows": rows,
+            "gains": transfer(rows, bool(found.task.outputs)),
+            "identified": None if fitted is None else fitted.to_json(),
+        }
+        # After each seed: a study takes an hour, and what it knows so far should survive its end.
+        (out / f"{found.name}.json").write_text(json.dumps(result, indent=2) + "\n")
+        (out / f"{found.name}.md").write_text(table(rows))
     console.print(table(rows), highlight=False, markup=False, soft_wrap=True)
 
 

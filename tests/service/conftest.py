@@ -1,5 +1,6 @@
 """Servers and catalogues for tests."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from service.blobs import Blobs, open_blobs
 from service.catalogue import migrate
 from service.catalogue.engine import Catalogue, database_url
-from tests.service.process import ServerProcess
+from tests.service.process import ServerProcess, create_dataset
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server") / "data").start()
     yield process
     process.kill()
+
+
+@pytest.fixture
+def name(server: ServerProcess) -> str:
+    """A new dataset."""
+    return create_dataset(server, f"d{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture

@@ -153,6 +153,26 @@ def create_dataset(server: ServerProcess, name: str, classes: Sequence[str] = ("
     return str(server.datasets.CreateDataset(request, timeout=TIMEOUT).name)
 
 
+def sensor_with(**changes: Any) -> spec_pb2.SensorSpec:
+    """``SENSOR`` with other fields; channels as (name, unit)."""
+    changed = spec_pb2.SensorSpec()
+    changed.CopyFrom(SENSOR)
+    for key, value in changes.items():
+        if key == "channels":
+            del changed.channels[:]
+            changed.channels.extend(spec_pb2.Channel(name=name, unit=unit) for name, unit in value)
+        else:
+            setattr(changed, key, value)
+    return changed
+
+
+def created(server: ServerProcess, request_id: str = "", dataset_id: str = "", **dataset: Any) -> Any:
+    """Create a dataset of ``SENSOR`` with any fields; return it."""
+    message = datasets_pb2.Dataset(**{"sensor": SENSOR, **dataset})
+    request = datasets_pb2.CreateDatasetRequest(dataset_id=dataset_id, dataset=message, request_id=request_id)
+    return server.datasets.CreateDataset(request, timeout=TIMEOUT)
+
+
 def windows(count: int, seed: int = 0) -> np.ndarray:
     """Random windows (count, 3, 2)."""
     return np.random.default_rng(seed).normal(size=(count, 3, 2)).astype("<f4")
