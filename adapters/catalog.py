@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from adapters import evidence, scopes
 from adapters.evidence import Validator
-from adapters.objective import Objective, scaled, summed
-from adapters.objectives.coral import coral
-from adapters.objectives.cross_entropy import cross_entropy
-from adapters.objectives.information_maximisation import information_maximisation
-from adapters.objectives.moments import moments
+from adapters.objective import Objective, Term
+from adapters.objectives.coral import CORAL
+from adapters.objectives.cross_entropy import CROSS_ENTROPY
+from adapters.objectives.information_maximisation import INFORMATION_MAXIMISATION
+from adapters.objectives.moments import MOMENTS
 from adapters.scopes import Scope, union
 from slipway.errors import Reason, Refused
 
@@ -23,11 +23,14 @@ SCOPES: dict[str, Callable[..., Scope]] = {
     "full": scopes.full,
 }
 
-OBJECTIVES: dict[str, Callable[[], Objective]] = {
-    "cross_entropy": cross_entropy,
-    "moments": moments,
-    "coral": coral,
-    "information_maximisation": information_maximisation,
+OBJECTIVES: dict[str, Term] = {
+    term.name: term
+    for term in (
+        CROSS_ENTROPY,
+        MOMENTS,
+        CORAL,
+        INFORMATION_MAXIMISATION,
+    )
 }
 
 VALIDATORS: dict[str, Validator] = {
@@ -58,12 +61,11 @@ def scope(text: str) -> Scope:
 def objective(text: str) -> Objective:
     """Read ``"coral*0.5 + cross_entropy"``.
 
-    The same text gives the same object, so that programs compiled for it are found again.
-
     Raises:
         Refused: FIELD_INVALID, naming the part that is not an objective.
     """
-    return summed(*(_objective(part.strip()) for part in _parts(text, "objective")))
+    pairs = [_term(part.strip()) for part in _parts(text, "objective")]
+    return Objective(tuple(term for term, _ in pairs), tuple(weight for _, weight in pairs))
 
 
 def _parts(text: str, field: str) -> list[str]:
@@ -80,12 +82,11 @@ def _scope(part: str) -> Scope:
     return SCOPES[found[1]](int(found[2])) if takes_count else SCOPES[found[1]]()
 
 
-def _objective(part: str) -> Objective:
+def _term(part: str) -> tuple[Term, float]:
     found = _TERM.fullmatch(part)
     if found is None or found[1] not in OBJECTIVES:
         raise _unknown("objective", part, list(OBJECTIVES))
-    term = OBJECTIVES[found[1]]()
-    return term if found[2] is None else scaled(term, float(found[2]))
+    return OBJECTIVES[found[1]], 1.0 if found[2] is None else float(found[2])
 
 
 def _unknown(field: str, part: str, known: list[str]) -> Refused:

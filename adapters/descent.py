@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +14,19 @@ from flax import nnx
 from jax import Array
 
 from adapters import marginal
-from adapters.objective import Domain, Objective, Signals
+from adapters.objective import Answer, Domain, Objective, Signals, Term, total
 from adapters.options import Options
+from adapters.scopes import Scope
 from nets.checkpoints import Checkpoint
-from nets.epoch import Batch, Loss
+from nets.epoch import Batch, Loss, Merge, Refresh, Setting, of_layers
+from nets.layers import Layers
 from nets.model import Model
 from nets.network import Network, names_of
 from nets.training import Trained, Validation, train
 from nets.windows import Windows, stratified_split
 from slipway.errors import Reason, Refused
+
+BASE = "base."  # before the names of the base's arrays among the constants
 
 
 @dataclass(frozen=True)
@@ -29,36 +34,120 @@ class Descent:
     """An adaptation that follows a gradient.
 
     Args:
+        base: the model that nothing was changed in, with the layer that the scope needs.
+        scope: which arrays may change.
         objective: has a loss.
-        names: the arrays in scope.
         groups: windows by domain: ``labelled``, ``target``, ``source``, as the objective needs them.
-        expected: (classes,), class shares expected in the target.
+        expected: (classes,), class shares expected in the target; ones for a regression.
         options: step sizes and the like.
-        seed: of order and split.
+        seed: of order, split and initial numbers.
     """
 
+    base: Model
+    scope: Scope
     objective: Objective
-    names: frozenset[str]
     groups: Mapping[str, Windows]
     expected: marginal.Shares
     options: Options
     seed: int
 
     def run(self, model: Model, *, checkpoint: Checkpoint | None, **hooks: Any) -> Trained:
-        """Hold some labels out to find when to stop; then learn all labels for so long."""
+        """Hold some labels out to find when to stop; then learn all labels for so long.
+
+        Args:
+            model: where to start: the base, or what the closed forms made of it.
+        """
         groups, validation = self._hold_out()
-        found = self._train(model, groups, validation, None, part(checkpoint, "choose"), hooks)
+        found = train(**self.arguments(model, groups, validation, None), checkpoint=part(checkpoint, "choose"), **hooks)
         if validation is None or found.best_epoch == 0:
             return found
-        again = self._train(model, self.groups, None, found.best_epoch, part(checkpoint, "refit"), hooks)
-        return replace(found, arrays=again.arrays)
+        again = train(
+            **self.arguments(model, self.groups, None, found.best_epoch), checkpoint=part(checkpoint, "refit"), **hooks
+        )
+        return replace(again, best_epoch=found.best_epoch, curve=found.curve)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the running statistics follow the batches: they are in scope, and no closed form has set them."""
+        names = self.scope.names(self.base)
+        return bool(names & names_of(self.base.layers, self.base.arrays, nnx.BatchStat)) and not self.objective.closed
 
     def label_weights(self) -> npt.NDArray[np.float32]:
         """Expected share of each class over its share of the labels: labels are often chosen evenly, life is not."""
         known = self.groups.get("labelled")
-        if known is None:
+        if known is None or self.base.task.outputs:
             return np.ones(len(self.expected), np.float32)
         return (self.expected / marginal.counted(known.labels, len(self.expected))).astype(np.float32)
+
+    def output_scale(self) -> npt.NDArray[np.float32]:
+        """(outputs,), the deviation of a regression's known answers; ones for classes and where none is known."""
+        count = self.base.task.answer_size
+        known = [self.groups[name].labels for name in ("labelled", "source") if name in self.groups]
+        if not self.base.task.outputs or not known:
+            return np.ones(count, np.float32)
+        deviation = np.nanstd(np.concatenate(known), 0)
+        return np.where(np.isfinite(deviation) & (deviation > 0), deviation, 1).astype(np.float32)
+
+    def arguments(
+        self, model: Model, groups: Mapping[str, Windows], validation: Windows | None, epochs: int | None
+    ) -> dict[str, Any]:
+        """What ``nets.training.train`` needs to know of this descent.
+
+        Raises:
+            Refused: FIELD_INVALID, a scope that holds nothing a gradient could move.
+        """
+        options = self.options
+        random = np.random.default_rng(self.seed)
+        own: dict[str, npt.NDArray[np.float32]] = {}
+        for factors in self.scope.factors:
+            own |= factors.initial(model, random)
+        trainable = frozenset(own) | self._direct(model)
+        if not trainable:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                field="scope",
+                problem=f"{self.objective.text} follows a gradient, and the scope holds statistics only",
+                found=sorted(self.scope.names(model))[:3],
+                remedy="Use moments, or a scope of learned arrays.",
+            )
+        terms = self.objective.descended
+        for term in terms:
+            own |= {} if term.initial is None else term.initial(model, random)
+        largest = max(len(windows.values) for windows in groups.values())
+        limit = epochs or max(1, round(options.steps * options.batch_size / max(largest, options.batch_size)))
+        return {
+            "layers": model.layers,
+            "arrays": model.arrays,
+            "groups": groups,
+            "loss": _loss(terms, self.counts),
+            "optimizer": adam(options.learning_rate),
+            "trainable": trainable | frozenset(own),
+            "epochs": limit,
+            "batch_size": min(options.batch_size, largest),
+            "seed": self.seed,
+            "constants": self._constants(),
+            "own": own,
+            "merge": _merge(self.scope) if self.scope.factors else None,
+            "refresh": _refresh(terms) if any(term.refresh for term in terms) else None,
+            "validation": None if validation is None else Validation(validation, self.label_weights()),
+            "patience": max(2, round(limit * options.patience)),
+        }
+
+    def _direct(self, model: Model) -> frozenset[str]:
+        """The arrays in scope that follow the gradient themselves."""
+        made = frozenset().union(*(factors.made(model) for factors in self.scope.factors))
+        return (self.scope.names(model) - made) & names_of(model.layers, model.arrays, nnx.Param)
+
+    def _constants(self) -> dict[str, npt.NDArray[np.float32]]:
+        return {
+            "marginal": np.asarray(self.expected, np.float32),
+            "label_weights": self.label_weights(),
+            "label_smoothing": np.asarray(self.options.label_smoothing, np.float32),
+            "output_scale": self.output_scale(),
+            "pull": np.asarray(self.options.pull_to_base, np.float32),
+            "weights": self.objective.descent_weights,
+            **{BASE + name: array for name, array in self.base.arrays.items()},
+        }
 
     def _hold_out(self) -> tuple[Mapping[str, Windows], Windows | None]:
         known = self.groups.get("labelled")
@@ -68,45 +157,6 @@ class Descent:
         if not len(held_out):
             return self.groups, None
         return {**self.groups, "labelled": _rows(known, learn)}, _rows(known, held_out)
-
-    def _train(
-        self,
-        model: Model,
-        groups: Mapping[str, Windows],
-        validation: Windows | None,
-        epochs: int | None,
-        checkpoint: Checkpoint | None,
-        hooks: Mapping[str, Any],
-    ) -> Trained:
-        options = self.options
-        trainable = self.names & names_of(model.layers, model.arrays, nnx.Param)
-        if not trainable:
-            raise Refused(
-                Reason.FIELD_INVALID,
-                field="scope",
-                problem=f"{self.objective.text} follows a gradient, and the scope holds statistics only",
-                found=sorted(self.names)[:3],
-                remedy="Use moments, or a scope of learned arrays.",
-            )
-        counts = bool(self.names & names_of(model.layers, model.arrays, nnx.BatchStat)) and self.objective.solve is None
-        largest = max(len(windows.values) for windows in groups.values())
-        limit = epochs or max(1, round(options.steps * options.batch_size / max(largest, options.batch_size)))
-        return train(
-            model.layers,
-            model.arrays,
-            groups,
-            _loss(self.objective, options.label_smoothing, options.pull_to_base, counts),
-            optimizer=_adam(options.learning_rate),
-            trainable=trainable,
-            epochs=limit,
-            batch_size=min(options.batch_size, largest),
-            seed=self.seed,
-            constants={"marginal": self.expected.astype(np.float32), "label_weights": self.label_weights()},
-            validation=None if validation is None else Validation(validation, self.label_weights()),
-            patience=max(2, round(limit * options.patience)),
-            checkpoint=checkpoint,
-            **hooks,
-        )
 
 
 def part(checkpoint: Checkpoint | None, name: str) -> Checkpoint | None:
@@ -118,33 +168,92 @@ def _rows(windows: Windows, rows: Any) -> Windows:
     return Windows(windows.values[rows], windows.labels[rows])
 
 
-@lru_cache(maxsize=16)
-def _adam(learning_rate: float) -> optax.GradientTransformation:
-    return optax.adam(learning_rate)
+_ADAM = optax.inject_hyperparams(optax.adam)(learning_rate=1.0)
+
+
+def adam(learning_rate: float) -> optax.GradientTransformation:
+    """Adam whose rate is a number in its state: one compiled program serves every rate."""
+
+    def initial(arrays: optax.Params) -> Any:
+        state: Any = _ADAM.init(arrays)
+        return state._replace(hyperparams={**state.hyperparams, "learning_rate": jnp.float32(learning_rate)})
+
+    return optax.GradientTransformation(initial, _ADAM.update)
 
 
 @lru_cache(maxsize=64)
-def _loss(objective: Objective, label_smoothing: float, pull: float, counts: bool) -> Loss:
-    assert objective.loss is not None
-    term = objective.loss
+def _merge(scope: Scope) -> Merge:
+    def merge(arrays: Mapping[str, Array]) -> dict[str, Array]:
+        made = dict(arrays)
+        for factors in scope.factors:
+            made = {**made, **factors.merge(made)}
+        return made
 
+    return merge
+
+
+@lru_cache(maxsize=64)
+def _refresh(terms: tuple[Term, ...]) -> Refresh:
+    def refresh(network: Network, setting: Setting) -> dict[str, Array]:
+        windows, count = setting.groups["target"]
+        found: dict[str, Array] = {}
+        for term in terms:
+            found |= {} if term.refresh is None else term.refresh(network, windows, count)
+        return found
+
+    return refresh
+
+
+@lru_cache(maxsize=128)
+def _loss(terms: tuple[Term, ...], counts: bool) -> Loss:
     def loss(network: Network, batch: Batch, key: Array) -> Array:
-        domains = {name: _domain(network, windows, counts, key) for name, windows in sorted(batch.groups.items())}
+        keys = dict(zip((*sorted(batch.groups), "terms"), jax.random.split(key, len(batch.groups) + 1), strict=True))
+        domains = {name: _domain(network, batch, name, counts, keys[name]) for name in sorted(batch.groups)}
+        known = batch.constants
+        base = Network(network.layers, {n.removeprefix(BASE): a for n, a in known.items() if n.startswith(BASE)})
+        now = {**network.arrays(), **batch.own}
+        changed = {name: now[name] for name in batch.initial}
         signals = Signals(
             labelled=domains.get("labelled"),
             target=domains.get("target"),
             source=domains.get("source"),
-            marginal=batch.constants["marginal"],
-            label_weights=batch.constants["label_weights"],
-            label_smoothing=label_smoothing,
+            marginal=known["marginal"],
+            label_weights=known["label_weights"],
+            label_smoothing=known["label_smoothing"],
+            output_scale=known["output_scale"],
+            run=_run(network.layers, now, counts),
+            head=network.head,
+            base=lambda values: jax.lax.stop_gradient(_answer(base, values)),
+            changed=changed,
+            initial=batch.initial,
+            own=batch.own,
+            found=batch.found,
+            progress=batch.progress,
+            key=keys["terms"],
         )
-        now = network.arrays()
-        distance = sum((jnp.square(now[name] - array).sum() for name, array in batch.initial.items()), jnp.float32(0))
-        return term(signals) + 0.5 * pull * distance
+        return total(terms, known["weights"], signals) + 0.5 * known["pull"] * _distance(changed, batch.initial, terms)
 
     return loss
 
 
-def _domain(network: Network, windows: Windows, counts: bool, key: Array) -> Domain:
+def _distance(changed: Mapping[str, Array], initial: Mapping[str, Array], terms: tuple[Term, ...]) -> Array:
+    """Squared distance from the base; a term's own numbers, such as a discriminator's, are free."""
+    free = tuple(f"{term.name}." for term in terms)
+    kept = [name for name in initial if not name.startswith(free)]
+    return sum((jnp.square(changed[name] - initial[name]).sum() for name in kept), jnp.float32(0))
+
+
+def _domain(network: Network, batch: Batch, name: str, counts: bool, key: Array) -> Domain:
+    windows = batch.groups[name]
     features = network.features(windows.values, counts, key)
-    return Domain(features, network.head(features), windows.labels)
+    return Domain(windows.values, features, network.head(features), windows.labels, batch.rows[name])
+
+
+def _run(layers: Layers, arrays: Mapping[str, Array], counts: bool) -> Any:
+    """Answers to further windows, in the same mode; what they would count into the running statistics is dropped."""
+    return lambda values: _answer(Network(layers, of_layers(arrays)), values, counts)
+
+
+def _answer(network: Network, values: Array, counts: bool = False) -> Answer:
+    features = network.features(values, counts)
+    return features, network.head(features)

@@ -2,23 +2,26 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from flax import nnx
 
 from adapters import catalog, marginal
 from adapters.descent import Descent
-from adapters.objective import Need, Objective
+from adapters.objective import CLASSES, OUTPUTS, Need, Objective, Pools
+from adapters.objectives.moments import MOMENTS
 from adapters.options import Options, shares
 from adapters.scopes import Scope
 from nets.checkpoints import Checkpoint
 from nets.inference import probabilities
 from nets.model import Model, changed_arrays
+from nets.network import names_of
 from nets.training import Epoch, Progress
-from nets.windows import Windows, labelled
+from nets.windows import Windows
 from slipway.errors import Reason, Refused
-from slipway.windows import UNLABELLED, Labels, Values, check_labels, check_values
+from slipway.windows import Answers, Values, answered, check_labels, check_targets, check_values, unanswered
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,9 @@ def adapt(
     scope: Scope | str,
     objective: Objective | str,
     target_values: Values,
-    target_labels: Labels | None = None,
+    target_labels: Answers | None = None,
     source_values: Values | None = None,
-    source_labels: Labels | None = None,
+    source_labels: Answers | None = None,
     options: Options | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -82,9 +85,9 @@ def adapt(
         scope: which arrays may change, as a value or as text (``"top(2)"``).
         objective: what pulls them, as a value or as text (``"coral*0.5 + cross_entropy"``).
         target_values: (count, time, channels), what the device measured.
-        target_labels: (count,), -1 where nobody said.
+        target_labels: (count,), -1 where nobody said; (count, outputs) of a regression, NaN where nobody said.
         source_values: (count, time, channels), what the base learned from.
-        source_labels: (count,).
+        source_labels: likewise.
         options: step sizes and the like.
         seed: of order and split.
         progress: called after every epoch.
@@ -93,7 +96,7 @@ def adapt(
 
     Raises:
         Refused: windows that do not fit, data the objective needs and was not given, an objective with nothing to
-            pull in the scope, or numbers that stopped being finite.
+            pull in the scope or for another kind of task, or numbers that stopped being finite.
         Cancelled: ``should_stop`` said so.
     """
     started = time.perf_counter()
@@ -103,15 +106,19 @@ def adapt(
     target = checked(base, target_values, target_labels, "target")
     source = None if source_values is None else checked(base, source_values, source_labels, "source")
     groups = _groups(objective, target, source)
-    names = scope.names(base)
-    model, trained = base, None
-    if objective.solve is not None:
-        model = Model(base.task, base.layers, {**base.arrays, **objective.solve(base, names, target.values)})
-    if objective.loss is not None:
-        descent = Descent(objective, names, groups, _marginal(base, target, source, options), options, seed)
+    _check_kind(base, objective)
+    prepared = scope.prepared(base)
+    model, trained = prepared, None
+    if objective.closed:
+        model = replace(prepared, arrays=objective.solve(prepared, scope.names(prepared), Pools(target, source)))
+    if objective.descended:
+        expected = _marginal(base, target, source, options)
+        descent = Descent(prepared, scope, objective, groups, expected, options, seed)
         trained = descent.run(model, progress=progress, should_stop=should_stop, checkpoint=checkpoint)
-        model = Model(base.task, base.layers, trained.arrays)
-    changed = changed_arrays(base, model)
+        model = replace(prepared, arrays=trained.arrays)
+        if descent.counts and Need.TARGET_WINDOWS in objective.needs:
+            model = _at_target(model, target)
+    changed = changed_arrays(prepared, model)
     report = Report(
         scope=scope.text,
         objective=objective.text,
@@ -125,7 +132,26 @@ def adapt(
     return Adapted(model, report)
 
 
-def checked(base: Model, values: Values, labels: Labels | None, field: str) -> Windows:
+def _check_kind(base: Model, objective: Objective) -> None:
+    kind = OUTPUTS if base.task.outputs else CLASSES
+    for term in objective.terms:
+        if kind not in term.kinds:
+            raise Refused(
+                Reason.FIELD_INVALID,
+                field="objective",
+                problem=f"serves tasks that ask for {' or '.join(sorted(term.kinds))}, this one asks for {kind}",
+                found=term.name,
+                remedy="Use an objective for this kind of task.",
+            )
+
+
+def _at_target(model: Model, target: Windows) -> Model:
+    """The running statistics counted source and target windows alike: those of the target alone serve the device."""
+    names = names_of(model.layers, model.arrays, nnx.BatchStat)
+    return replace(model, arrays=MOMENTS.solve(model, names, Pools(target, None))) if names and MOMENTS.solve else model
+
+
+def checked(base: Model, values: Values, labels: Answers | None, field: str) -> Windows:
     """``values`` and ``labels`` as windows of the base's sensor.
 
     Raises:
@@ -135,8 +161,13 @@ def checked(base: Model, values: Values, labels: Labels | None, field: str) -> W
     if not len(values):
         raise Refused(Reason.FIELD_REQUIRED, field=f"{field}_values")
     if labels is not None:
-        labels = check_labels(labels, len(base.task.classes), f"{field}_labels")
-        if labels.shape != (len(values),):
+        count = len(base.task.outputs)
+        labels = (
+            check_targets(labels, count, f"{field}_labels")
+            if count
+            else check_labels(labels, len(base.task.classes), f"{field}_labels")
+        )
+        if len(labels) != len(values):
             raise Refused(
                 Reason.FIELD_INVALID,
                 field=f"{field}_labels",
@@ -144,18 +175,18 @@ def checked(base: Model, values: Values, labels: Labels | None, field: str) -> W
                 found=labels.shape,
                 remedy="Use -1 for a window without a label.",
             )
-    return labelled(values, labels)
+    return Windows(values, unanswered(len(values), len(base.task.outputs)) if labels is None else labels)
 
 
 def _groups(objective: Objective, target: Windows, source: Windows | None) -> dict[str, Windows]:
     """The windows that ``objective`` learns from, by domain."""
     groups: dict[str, Windows] = {}
     if Need.LABELS in objective.needs:
-        said = target.labels != UNLABELLED
+        said = answered(target.labels)
         if said.any():
             groups["labelled"] = Windows(target.values[said], target.labels[said])
-        if source is not None and (source.labels != UNLABELLED).any():
-            groups["source"] = source
+        if source is not None and answered(source.labels).any():
+            groups["source"] = _answered(source)
         if "labelled" not in groups and Need.TARGET_WINDOWS not in objective.needs:
             raise Refused(Reason.LABELS_MISSING, field="target_labels", found=0, name="the target", expected="1")
     if Need.TARGET_WINDOWS in objective.needs:
@@ -168,7 +199,9 @@ def _groups(objective: Objective, target: Windows, source: Windows | None) -> di
 
 
 def _marginal(base: Model, target: Windows, source: Windows | None, options: Options) -> marginal.Shares:
-    """Class shares expected in the target."""
+    """Class shares expected in the target; ones for a regression."""
+    if base.task.outputs:
+        return np.ones(1)
     count = len(base.task.classes)
     if options.marginal == "even":
         return np.full(count, 1 / count)
@@ -182,3 +215,8 @@ def source_marginal(source: Windows | None, options: Options, class_count: int) 
     if options.source_marginal is not None:
         return shares(options.source_marginal, class_count, "options.source_marginal")
     return marginal.counted(np.zeros(0, np.int32) if source is None else source.labels, class_count)
+
+
+def _answered(windows: Windows) -> Windows:
+    said = answered(windows.labels)
+    return Windows(windows.values[said], windows.labels[said])

@@ -16,7 +16,7 @@ import optax
 from flax import nnx
 
 from nets.architectures import cnn
-from nets.epoch import Batch, Setting, State, epoch_program
+from nets.epoch import Batch, Program, Setting, State, compiled
 from nets.layers import Conv, Dense, Layers, shapes
 from nets.losses import cross_entropy
 from nets.network import Network, initial_arrays, names_of
@@ -90,9 +90,9 @@ def _epoch(layers: Layers) -> tuple[Callable[[], Any], int]:
     learned = {name: arrays[name] for name in trainable}
     optimizer = optax.adam(1e-3)
     steps = len(windows[0].values) // BATCH_SIZE
-    program = epoch_program(layers, _loss, optimizer, trainable, BATCH_SIZE, steps)
-    state, setting = State(arrays, optimizer.init(learned)), Setting({"source": windows}, {}, learned)
-    return lambda: program(state, setting, jax.random.key(0)), steps
+    program = compiled(Program(layers, _loss, optimizer.update, trainable, BATCH_SIZE, steps))
+    state, setting = State(arrays, optimizer.init(learned)), Setting({"source": windows}, {}, learned, jnp.int32(steps))
+    return lambda: program(state, setting, jnp.int32(0), jax.random.key(0)), steps
 
 
 def _product() -> Callable[[], Any]:

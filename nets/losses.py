@@ -8,7 +8,7 @@ from jax import Array
 
 
 def cross_entropy(
-    logits: Array, labels: Array, *, label_smoothing: float = 0.0, class_weights: Array | None = None
+    logits: Array, labels: Array, *, label_smoothing: float | Array = 0.0, class_weights: Array | None = None
 ) -> Array:
     """Mean negative log-likelihood over the labelled windows of a batch; 0 when none is labelled.
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import optax
+from jax import Array
 
-from nets import epoch as program
 from nets.checkpoints import Checkpoint, Keeper
-from nets.epoch import Loss, Setting, State, epoch_program
+from nets.epoch import Loss, Merge, Program, Refresh, Setting, State, compiled, of_layers
 from nets.inference import log_softmax, outputs
 from nets.layers import Layers, to_json
 from nets.metrics import determination
@@ -63,11 +63,13 @@ class Trained:
 
     Args:
         arrays: all arrays of the network, at the best epoch on the validation set, or the last one without a set.
+        own: the learned numbers that belong to no layer, at the same epoch.
         best_epoch: when that was; 0 means that no step made it better.
         curve: one row an epoch.
     """
 
     arrays: Arrays
+    own: Arrays
     best_epoch: int
     curve: tuple[Epoch, ...]
 
@@ -84,6 +86,9 @@ def train(
     batch_size: int,
     seed: int,
     constants: Arrays | None = None,
+    own: Arrays | None = None,
+    merge: Merge | None = None,
+    refresh: Refresh | None = None,
     validation: Validation | None = None,
     patience: int | None = None,
     progress: Progress | None = None,
@@ -98,12 +103,15 @@ def train(
         groups: windows by name; smaller groups are gone through more often.
         loss: pure; pass the same function object again to reuse its compiled program.
         optimizer: likewise.
-        trainable: names of the arrays that may follow the gradient. Running batch statistics move only when
-            ``loss`` runs the network with ``train=True``.
+        trainable: names of the arrays, own ones among them, that may follow the gradient. Running batch statistics move
+            only when ``loss`` runs the network with ``train=True``.
         epochs: at most this many.
         batch_size: windows a step from each group.
         seed: of all randomness.
         constants: arrays that ``loss`` needs.
+        own: further numbers to start from that belong to no layer; their names start with a letter.
+        merge: makes the layers' arrays from all of them, where fewer numbers are learned in place of some.
+        refresh: looks at the whole of the windows before each pass over them; the loss sees what it found.
         validation: the epoch with its least cross-entropy wins, the start included; the last epoch without one.
         patience: stop when so many epochs brought nothing better.
         progress: called after every epoch.
@@ -115,13 +123,15 @@ def train(
         Cancelled: ``should_stop`` said so.
         ValueError: the checkpoint is another training's.
     """
-    setting = _setting(arrays, groups, trainable, constants or {})
+    everything = {**arrays, **(own or {})}
     steps = -(-max(bucket(len(windows.values)) for windows in groups.values()) // batch_size)
-    run = epoch_program(layers, loss, optimizer, trainable, batch_size, steps)
-    initial = {name: jnp.asarray(array) for name, array in arrays.items()}
+    setting = _setting(everything, groups, trainable, constants or {}, epochs * steps)
+    program = Program(layers, loss, optimizer.update, trainable, batch_size, steps, merge, refresh)
+    run = compiled(program)
+    initial = {name: jnp.asarray(array) for name, array in everything.items()}
     state = State(initial, optimizer.init(setting.initial))
     best = _Best(initial)
-    best.take(_row(0, None, layers, initial, validation), initial)
+    best.take(_row(0, None, program, initial, validation), initial)
     with ExitStack() as stack:
         keeper = None
         if checkpoint is not None:
@@ -131,10 +141,11 @@ def train(
             state, best = _resumed(keeper, state, best)
         while len(best.curve) <= epochs and not best.stale(patience):
             epoch = len(best.curve)
-            state, mean_loss, finite = run(state, setting, jax.random.fold_in(jax.random.key(seed), epoch))
+            key = jax.random.fold_in(jax.random.key(seed), epoch)
+            state, mean_loss, finite = run(state, setting, jnp.int32((epoch - 1) * steps), key)
             if not finite:
                 raise Refused(Reason.TRAINING_DIVERGED, field="training", epoch=epoch, found=float(mean_loss))
-            best.take(_row(epoch, float(mean_loss), layers, state.arrays, validation), state.arrays)
+            best.take(_row(epoch, float(mean_loss), program, state.arrays, validation), state.arrays)
             stop = should_stop is not None and should_stop()
             if keeper is not None:
                 keeper.save(epoch, (state, best.arrays), best.notes(), force=stop or epoch == epochs)
@@ -142,19 +153,27 @@ def train(
                 progress(best.curve[-1])
             if stop:
                 raise Cancelled(f"after epoch {epoch}")
-    return Trained({name: np.asarray(array) for name, array in best.arrays.items()}, best.epoch, tuple(best.curve))
+    at_rest = {name: np.asarray(array) for name, array in best.arrays.items()}
+    own = {name: array for name, array in at_rest.items() if not name[0].isdigit()}
+    return Trained(merged(program, at_rest), own, best.epoch, tuple(best.curve))
+
+
+def merged(program: Program, arrays: Mapping[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
+    """The layers' arrays, at rest."""
+    made = arrays if program.merge is None else program.merge(arrays)
+    return {name: np.asarray(array) for name, array in of_layers(made).items()}
 
 
 @dataclass
 class _Best:
     """The best arrays so far, and the learning curve that says why."""
 
-    arrays: program.Arrays
+    arrays: dict[str, Array]
     epoch: int = 0
     loss: float = float("inf")
     curve: list[Epoch] = field(default_factory=list)
 
-    def take(self, row: Epoch, arrays: program.Arrays) -> None:
+    def take(self, row: Epoch, arrays: dict[str, Array]) -> None:
         self.curve.append(row)
         if row.validation_loss is None or row.validation_loss < self.loss:
             self.arrays, self.epoch = arrays, row.epoch
@@ -167,11 +186,14 @@ class _Best:
         return {"best_epoch": self.epoch, "curve": [asdict(row) for row in self.curve]}
 
 
-def _setting(arrays: Arrays, groups: Mapping[str, Windows], trainable: frozenset[str], constants: Arrays) -> Setting:
+def _setting(
+    arrays: Arrays, groups: Mapping[str, Windows], trainable: frozenset[str], constants: Arrays, steps: int
+) -> Setting:
     return Setting(
         {name: place(windows) for name, windows in groups.items()},
         {name: jnp.asarray(array) for name, array in constants.items()},
         {name: jnp.asarray(arrays[name]) for name in trainable},
+        jnp.int32(steps),
     )
 
 
@@ -181,12 +203,12 @@ def _fingerprint(layers: Layers, groups: Mapping[str, Windows], *rest: Any) -> s
 
 
 def _row(
-    epoch: int, loss: float | None, layers: Layers, arrays: program.Arrays, validation: Validation | None
+    epoch: int, loss: float | None, program: Program, arrays: Mapping[str, Any], validation: Validation | None
 ) -> Epoch:
     if validation is None:
         return Epoch(epoch, loss, None, None)
     values, labels = validation.windows
-    scores = outputs(layers, arrays, values)[1]
+    scores = outputs(program.layers, merged(program, arrays), values)[1]
     if labels.ndim > 1:
         error = float(np.square(scores - labels).mean())
         return Epoch(epoch, loss, error, float(determination(scores, labels).mean()))

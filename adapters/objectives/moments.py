@@ -1,11 +1,19 @@
-"""Match means and deviations of the target: closed form, no gradient, no step size."""
+"""Match means and deviations of the target: closed form, no gradient, no step size.
+
+Statistics in scope become those of the target pool, from the input upwards. The input's mean and deviation are those of
+the raw channels. Each batch normalisation then gets the mean and variance of what reaches it *after* the layers before
+it were corrected: one streamed pass over the pool a layer, sums in double precision, so the result does not depend on
+batches.
+
+Reference: Li et al. 2018, AdaBN, https://arxiv.org/abs/1603.04779.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from adapters.objective import Arrays, Need, Objective
+from adapters.objective import CLASSES, OUTPUTS, Arrays, Need, Pools, Term
 from nets.inference import between
 from nets.layers import BatchNorm, Normalize
 from nets.model import Model
@@ -18,19 +26,7 @@ CHUNK = 1024  # windows
 Doubles = npt.NDArray[np.float64]
 
 
-def moments() -> Objective:
-    """Statistics in scope become those of the target pool, from the input upwards.
-
-    The input's mean and deviation are those of the raw channels. Each batch normalisation then gets the mean and
-    variance of what reaches it *after* the layers before it were corrected: one streamed pass over the pool a layer,
-    sums in double precision, so the result does not depend on batches.
-
-    Reference: Li et al. 2018, AdaBN, https://arxiv.org/abs/1603.04779.
-    """
-    return Objective("moments", frozenset({Need.TARGET_WINDOWS}), solve=solve)
-
-
-def solve(model: Model, names: frozenset[str], values: Values) -> Arrays:
+def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
     """New statistics for the layers of ``model`` whose statistics are in ``names``.
 
     Raises:
@@ -47,7 +43,7 @@ def solve(model: Model, names: frozenset[str], values: Values) -> Arrays:
         )
     arrays = dict(model.arrays)
     for index in layers:
-        mean, variance = _moments(_reaching(model, arrays, index, values))
+        mean, variance = _moments(_reaching(model, arrays, index, pools.target.values))
         arrays |= _statistics(model, index, mean, variance)
     return arrays
 
@@ -99,3 +95,6 @@ def _statistics(model: Model, index: int, mean: Doubles, variance: Doubles) -> A
     constant = np.sqrt(variance) < DEVIATION_FLOOR * deviation
     found = np.where(constant, before, np.sqrt(variance) if spread == "deviation" else variance)
     return {f"{index}.mean": mean.astype(np.float32), f"{index}.{spread}": found.astype(np.float32)}
+
+
+MOMENTS = Term("moments", frozenset({Need.TARGET_WINDOWS}), solve=solve, kinds=frozenset({CLASSES, OUTPUTS}))

@@ -1,14 +1,16 @@
 """Each objective against an answer that is known without it."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from adapters.catalog import objective
-from adapters.objective import Domain, Signals
+from adapters.objective import Domain, Pools, Signals
 from adapters.objectives import moments
 from nets.inference import between
 from nets.model import Model
+from nets.windows import Windows
 from slipway.errors import Refused
 from tests.adapters.shifts import GAIN, OFFSET
 from tests.nets.tasks import waves
@@ -18,11 +20,38 @@ def domain(features=None, logits=None, labels=None):
     logits = np.zeros((len(features), 2)) if logits is None else np.asarray(logits, np.float32)
     features = logits if features is None else features
     labels = np.full(len(logits), -1) if labels is None else np.asarray(labels)
-    return Domain(jnp.asarray(features, jnp.float32), jnp.asarray(logits, jnp.float32), jnp.asarray(labels, jnp.int32))
+    return Domain(
+        values=jnp.zeros((len(logits), 4, 1)),
+        features=jnp.asarray(features, jnp.float32),
+        logits=jnp.asarray(logits, jnp.float32),
+        labels=jnp.asarray(labels, jnp.int32),
+        rows=jnp.arange(len(logits)),
+    )
 
 
 def signals(labelled=None, target=None, source=None, marginal=(0.5, 0.5), weights=(1.0, 1.0), smoothing=0.0):
-    return Signals(labelled, target, source, jnp.asarray(marginal), jnp.asarray(weights), smoothing)
+    return Signals(
+        labelled=labelled,
+        target=target,
+        source=source,
+        marginal=jnp.asarray(marginal),
+        label_weights=jnp.asarray(weights),
+        label_smoothing=jnp.float32(smoothing),
+        output_scale=jnp.ones(2),
+        run=lambda values: (values, values),
+        head=lambda features: features,
+        base=lambda values: (values, values),
+        changed={},
+        initial={},
+        own={},
+        found={},
+        progress=jnp.float32(0),
+        key=jax.random.key(0),
+    )
+
+
+def solve(model, names, values):
+    return moments.solve(model, frozenset(names), Pools(Windows(values, None), None))
 
 
 def value(text, seen):
@@ -73,8 +102,8 @@ def test_a_weighted_sum_is_the_weighted_sum():
 
 def test_moments_undo_a_gain_and_an_offset(base):
     values, _ = waves(600, 5)
-    home = moments.solve(base, frozenset({"0.mean", "0.deviation"}), values)
-    away = moments.solve(base, frozenset({"0.mean", "0.deviation"}), values * GAIN + OFFSET)
+    home = solve(base, {"0.mean", "0.deviation"}, values)
+    away = solve(base, {"0.mean", "0.deviation"}, values * GAIN + OFFSET)
     np.testing.assert_allclose(away["0.mean"], home["0.mean"] * GAIN + OFFSET, atol=1e-5)
     np.testing.assert_allclose(away["0.deviation"], home["0.deviation"] * GAIN, rtol=1e-5)
 
@@ -82,7 +111,7 @@ def test_moments_undo_a_gain_and_an_offset(base):
 def test_moments_correct_each_layer_after_the_ones_before(base):
     values, _ = waves(500, 5)
     names = frozenset(f"{i}.{name}" for i in (2, 6) for name in ("mean", "variance"))
-    arrays = moments.solve(base, names, values * GAIN + OFFSET)
+    arrays = solve(base, names, values * GAIN + OFFSET)
     for index in (2, 6):  # with the corrected net, what reaches a layer has exactly the moments the layer holds
         reached = between(base.layers[:index], arrays, values * GAIN + OFFSET).astype(np.float64)
         np.testing.assert_allclose(arrays[f"{index}.mean"], reached.mean((0, 1)), atol=1e-5)
@@ -92,9 +121,9 @@ def test_moments_correct_each_layer_after_the_ones_before(base):
 def test_moments_do_not_depend_on_batches(base, monkeypatch):
     values, _ = waves(300, 6)
     names = frozenset(name for name in base.arrays if name.split(".")[1] in ("mean", "variance", "deviation"))
-    whole = moments.solve(base, names, values)
+    whole = solve(base, names, values)
     monkeypatch.setattr(moments, "CHUNK", 37)
-    parts = moments.solve(base, names, values)
+    parts = solve(base, names, values)
     for name in names:
         np.testing.assert_allclose(parts[name], whole[name], rtol=1e-5, atol=1e-6)
 
@@ -102,7 +131,7 @@ def test_moments_do_not_depend_on_batches(base, monkeypatch):
 def test_a_constant_channel_keeps_the_bases_scale(base):
     values, _ = waves(50, 6)
     values[:, :, 1] = 7.0
-    arrays = moments.solve(base, frozenset({"0.mean", "0.deviation"}), values)
+    arrays = solve(base, {"0.mean", "0.deviation"}, values)
     assert arrays["0.mean"][1] == pytest.approx(7.0)
     assert arrays["0.deviation"][1] == base.arrays["0.deviation"][1]
     assert isinstance(Model(base.task, base.layers, arrays), Model)
@@ -110,4 +139,4 @@ def test_a_constant_channel_keeps_the_bases_scale(base):
 
 def test_moments_need_statistics_in_scope(base):
     with pytest.raises(Refused, match="input_statistics"):
-        moments.solve(base, frozenset({"10.kernel"}), waves(5, 0)[0])
+        solve(base, {"10.kernel"}, waves(5, 0)[0])
