@@ -7,10 +7,32 @@ from functools import lru_cache
 from adapters import evidence, scopes
 from adapters.evidence import Validator
 from adapters.objective import Objective, Term
+from adapters.objectives.aad import AAD
+from adapters.objectives.cdan import CDAN
+from adapters.objectives.codats import CODATS
+from adapters.objectives.consistency import CONSISTENCY
 from adapters.objectives.coral import CORAL
+from adapters.objectives.coral_map import CORAL_MAP
 from adapters.objectives.cross_entropy import CROSS_ENTROPY
+from adapters.objectives.dann import DANN
+from adapters.objectives.distillation import DISTILLATION
+from adapters.objectives.entropy import ENTROPY
+from adapters.objectives.homm import HOMM
 from adapters.objectives.information_maximisation import INFORMATION_MAXIMISATION
+from adapters.objectives.l2_sp import L2_SP
+from adapters.objectives.masked import MASKED
+from adapters.objectives.mcd import MCD
+from adapters.objectives.mixup import MIXUP
+from adapters.objectives.mmd import MMD
 from adapters.objectives.moments import MOMENTS
+from adapters.objectives.nrc import NRC
+from adapters.objectives.open_set import OPEN_SET
+from adapters.objectives.pseudo_labels import PSEUDO_LABELS
+from adapters.objectives.sensor_match import SENSOR_MATCH
+from adapters.objectives.squared_error import SQUARED_ERROR
+from adapters.objectives.subspace import SUBSPACE
+from adapters.objectives.transport import TRANSPORT
+from adapters.objectives.virtual_adversarial import VIRTUAL_ADVERSARIAL
 from adapters.scopes import Scope, union
 from slipway.errors import Reason, Refused
 
@@ -18,18 +40,45 @@ SCOPES: dict[str, Callable[..., Scope]] = {
     "input_statistics": scopes.input_statistics,
     "norm_statistics": scopes.norm_statistics,
     "norm_affine": scopes.norm_affine,
+    "bias": scopes.bias,
+    "film": scopes.film,
+    "lora": scopes.lora,
     "head": scopes.head,
     "top": scopes.top,
     "full": scopes.full,
+    "sensor": scopes.sensor,
 }
+COUNTED = ("lora", "top")  # scopes that are written with a number: lora(4), top(2)
 
 OBJECTIVES: dict[str, Term] = {
     term.name: term
     for term in (
         CROSS_ENTROPY,
+        SQUARED_ERROR,
         MOMENTS,
+        SENSOR_MATCH,
+        CORAL_MAP,
+        SUBSPACE,
+        TRANSPORT,
         CORAL,
+        MMD,
+        HOMM,
+        DANN,
+        CDAN,
+        CODATS,
+        MCD,
+        ENTROPY,
         INFORMATION_MAXIMISATION,
+        PSEUDO_LABELS,
+        NRC,
+        AAD,
+        VIRTUAL_ADVERSARIAL,
+        MASKED,
+        MIXUP,
+        CONSISTENCY,
+        DISTILLATION,
+        L2_SP,
+        OPEN_SET,
     )
 }
 
@@ -44,7 +93,7 @@ VALIDATORS: dict[str, Validator] = {
 
 TEXT_LIMIT_CHARS = 500
 _SCOPE = re.compile(r"([a-z_]+)(?:\(([0-9]{1,4})\))?")
-_TERM = re.compile(r"([a-z_]+)(?:\s*\*\s*([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,2})?))?")
+_TERM = re.compile(r"([a-z][a-z0-9_]*)(?:\s*\*\s*([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,2})?))?")
 
 
 @lru_cache(maxsize=256)
@@ -76,9 +125,9 @@ def _parts(text: str, field: str) -> list[str]:
 
 def _scope(part: str) -> Scope:
     found = _SCOPE.fullmatch(part)
-    takes_count = found is not None and found[1] == "top"
+    takes_count = found is not None and found[1] in COUNTED
     if found is None or found[1] not in SCOPES or takes_count != (found[2] is not None):
-        raise _unknown("scope", part, [name + "(n)" * (name == "top") for name in SCOPES])
+        raise _unknown("scope", part, [name + "(n)" * (name in COUNTED) for name in SCOPES])
     return SCOPES[found[1]](int(found[2])) if takes_count else SCOPES[found[1]]()
 
 

@@ -4,24 +4,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapters import gate
+import numpy as np
+
+from adapters import catalog, gate
 from adapters.decision import BASE, Decision, Rules
 from adapters.descent import part
 from adapters.engine import Adapted, adapt, checked, source_marginal
+from adapters.evidence import Floats
+from adapters.held_out import HeldOut, hold_out
+from adapters.objective import Need
 from adapters.options import Options
+from adapters.rehearsal import Effort, Method
 from nets.checkpoints import Checkpoint
+from nets.inference import logits
 from nets.model import Model
 from nets.training import Progress
-from nets.windows import Windows, stratified_split
-from slipway.windows import UNLABELLED, Labels, Values
+from slipway.windows import Answers, Values
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One way to adapt: a scope and an objective as they are written in a job."""
+    """One way to adapt: a scope and an objective as they are written in a job.
+
+    Args:
+        scope: such as ``"top(2)"``.
+        objective: such as ``"coral*0.5 + cross_entropy"``.
+        repeat: 0 for the first run of the plan; others run with that many more than the job's seed.
+    """
 
     scope: str
     objective: str
+    repeat: int = 0
 
 
 STATISTICS: Mapping[str, Plan] = {
@@ -29,7 +42,6 @@ STATISTICS: Mapping[str, Plan] = {
     "norm_statistics": Plan("norm_statistics", "moments"),
     "all_statistics": Plan("input_statistics + norm_statistics", "moments"),
 }
-GATE_SHARE = 0.3  # of the target's labels, kept from every candidate
 
 
 @dataclass(frozen=True)
@@ -58,13 +70,15 @@ def choose(
     base: Model,
     plans: Mapping[str, Plan],
     *,
+    statistics: Mapping[str, Plan] | None = None,
     target_values: Values,
-    target_labels: Labels | None = None,
+    target_labels: Answers | None = None,
     source_values: Values | None = None,
-    source_labels: Labels | None = None,
+    source_labels: Answers | None = None,
     home_confidence: float | None = None,
     options: Options | None = None,
     rules: Rules | None = None,
+    effort: Effort | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -74,15 +88,18 @@ def choose(
 
     Args:
         base: the model to fit to the target.
-        plans: further ways to adapt, by name; the statistics compete in any case.
+        plans: further ways to adapt, by name.
+        statistics: what competes in any case; ``STATISTICS`` when None, fewer where a device has no room for them.
         target_values: (count, time, channels), in the order they were recorded.
-        target_labels: (count,), -1 where nobody said; some of them are kept for the gate.
+        target_labels: (count,), -1 where nobody said, or (count, outputs), NaN where nobody said; the gate judges by
+            those that a candidate did not learn from.
         source_values: (count, time, channels).
         source_labels: (count,).
         home_confidence: the base's mean confidence on held-out source windows, as its pretraining found; measured on
             the source windows when None.
         options: of every candidate.
         rules: of the gate.
+        effort: how much is rehearsed before the gate decides without labels.
         seed: of order, split, noise.
         progress: called after every epoch.
         should_stop: asked after every epoch.
@@ -95,45 +112,62 @@ def choose(
     options = options or Options()
     target = checked(base, target_values, target_labels, "target")
     source = None if source_values is None else checked(base, source_values, source_labels, "source")
-    learned, kept = _set_apart(target, seed)
-    candidates = {
-        name: adapt(
+    held_out = hold_out(target, len(base.task.classes), seed)
+    competing = {**(STATISTICS if statistics is None else statistics), **plans}
+    competing = {name: plan for name, plan in competing.items() if name != BASE}
+
+    def run(plan: Plan, labels: Answers | None, values: Values = target.values, **hooks: Any) -> Adapted:
+        return adapt(
             base,
             scope=plan.scope,
             objective=plan.objective,
-            target_values=target.values,
-            target_labels=learned,
+            target_values=values,
+            target_labels=labels,
             source_values=None if source is None else source.values,
             source_labels=None if source is None else source.labels,
             options=options,
-            seed=seed,
-            progress=progress,
+            seed=seed + plan.repeat,
             should_stop=should_stop,
-            checkpoint=part(checkpoint, name),
+            **hooks,
         )
-        for name, plan in {**STATISTICS, **plans}.items()
-        if name != BASE
+
+    def crossed(plan: Plan, name: str) -> Floats:
+        return _crossed(
+            base, held_out, lambda labels, fold: run(plan, labels, checkpoint=part(checkpoint, f"{name}-{fold}")).model
+        )
+
+    candidates = {
+        name: run(plan, held_out.learned, progress=progress, checkpoint=part(checkpoint, name))
+        for name, plan in competing.items()
     }
+    learning = [name for name, plan in competing.items() if Need.LABELS in catalog.objective(plan.objective).needs]
+    silent = {name: plan for name, plan in competing.items() if name not in learning}
     decision = gate.decide(
         base,
         {name: adapted.model for name, adapted in candidates.items()},
         target.values,
-        labelled=kept,
+        labelled=held_out.judged,
+        crossed={name: crossed(competing[name], name) for name in learning if held_out.folds},
         source=source,
         source_marginal=source_marginal(source, options, len(base.task.classes)),
         home_confidence=home_confidence,
+        methods={name: _method(run, plan) for name, plan in silent.items()},
+        costly=frozenset(name for name, plan in silent.items() if catalog.objective(plan.objective).descended),
+        effort=effort,
         rules=rules,
         seed=seed,
     )
     return Chosen(candidates[decision.chosen].model if decision.promoted else base, decision, candidates)
 
 
-def _set_apart(target: Windows, seed: int) -> tuple[Labels, Windows | None]:
-    """Labels to learn from, the others hidden, and the labelled windows that are the gate's."""
-    said = (target.labels != UNLABELLED).nonzero()[0]
-    if not len(said):
-        return target.labels, None
-    rows = said[stratified_split(target.labels[said], GATE_SHARE, seed)[1]]
-    learned = target.labels.copy()
-    learned[rows] = UNLABELLED
-    return learned, Windows(target.values[rows], target.labels[rows])
+def _method(run: Callable[..., Adapted], plan: Plan) -> Method:
+    return lambda values: run(plan, None, values).model
+
+
+def _crossed(base: Model, held_out: HeldOut, made: Callable[[Answers, int], Model]) -> Floats:
+    """(judged, answers): what models say about the labels they did not learn, fold by fold."""
+    assert held_out.judged is not None
+    found = np.zeros((len(held_out.judged.labels), base.task.answer_size), np.float32)
+    for number, fold in enumerate(held_out.folds):
+        found[fold] = logits(made(held_out.without(fold), number), held_out.judged.values[fold])
+    return found

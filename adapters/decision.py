@@ -22,6 +22,8 @@ class Rules:
         strayed: total variation, at most, from a candidate's class shares to the nearest plausible ones: those of the
             base's answers, of the source, or half way between.
         confidence: share of resamples in which a candidate must beat the base on a validator to be clearly better.
+        tolerated: loss of accuracy in a rehearsal, on average under any kind of explanation, up to which signs may
+            still speak for a candidate.
         noise: deviation of the noise for ``consistency``, as a share of each channel's.
     """
 
@@ -33,6 +35,7 @@ class Rules:
     far: float = 0.5
     strayed: float = 0.25
     confidence: float = 0.95
+    tolerated: float = 0.005
     noise: float = 0.05
 
 
@@ -49,8 +52,10 @@ class Row:
         changed: share of windows it answers otherwise than the base.
         overturned: the same among the windows the base is sure of.
         marginal: class shares of its answers.
-        labelled_accuracy: on the labels set apart; None without labels.
+        labelled_accuracy: on the labels set apart; None without labels. For a regression, R².
         veto: why it may not win, empty when it may.
+        gain_bound: lower bound of the accuracy it gains, as rehearsed; None when it was not.
+        defended: whether the evidence clearly favours it over the base.
     """
 
     name: str
@@ -63,6 +68,8 @@ class Row:
     marginal: tuple[float, ...]
     labelled_accuracy: float | None
     veto: str = ""
+    gain_bound: float | None = None
+    defended: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,14 @@ class Decision:
         promoted: whether it is another one than the base.
         reason: one sentence.
         evidence: one row a candidate, the base first.
+        rehearsal: what was rehearsed, as plain JSON values; None when nothing was.
     """
 
     chosen: str
     promoted: bool
     reason: str
     evidence: tuple[Row, ...]
+    rehearsal: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -25,6 +25,7 @@ from nets.network import Network, names_of
 from nets.training import Trained, Validation, train
 from nets.windows import Windows, stratified_split
 from slipway.errors import Reason, Refused
+from slipway.spec import SensorSpec
 
 BASE = "base."  # before the names of the base's arrays among the constants
 
@@ -57,7 +58,7 @@ class Descent:
         Args:
             model: where to start: the base, or what the closed forms made of it.
         """
-        groups, validation = self._hold_out()
+        groups, validation = self.hold_out()
         found = train(**self.arguments(model, groups, validation, None), checkpoint=part(checkpoint, "choose"), **hooks)
         if validation is None or found.best_epoch == 0:
             return found
@@ -119,7 +120,7 @@ class Descent:
             "layers": model.layers,
             "arrays": model.arrays,
             "groups": groups,
-            "loss": _loss(terms, self.counts),
+            "loss": _loss(terms, self.counts, self.base.task.sensor),
             "optimizer": adam(options.learning_rate),
             "trainable": trainable | frozenset(own),
             "epochs": limit,
@@ -149,7 +150,8 @@ class Descent:
             **{BASE + name: array for name, array in self.base.arrays.items()},
         }
 
-    def _hold_out(self) -> tuple[Mapping[str, Windows], Windows | None]:
+    def hold_out(self) -> tuple[Mapping[str, Windows], Windows | None]:
+        """The groups without some of the target's labels, and those; None where there are too few."""
         known = self.groups.get("labelled")
         if known is None:
             return self.groups, None
@@ -205,14 +207,15 @@ def _refresh(terms: tuple[Term, ...]) -> Refresh:
 
 
 @lru_cache(maxsize=128)
-def _loss(terms: tuple[Term, ...], counts: bool) -> Loss:
+def _loss(terms: tuple[Term, ...], counts: bool, sensor: SensorSpec) -> Loss:
     def loss(network: Network, batch: Batch, key: Array) -> Array:
         keys = dict(zip((*sorted(batch.groups), "terms"), jax.random.split(key, len(batch.groups) + 1), strict=True))
         domains = {name: _domain(network, batch, name, counts, keys[name]) for name in sorted(batch.groups)}
         known = batch.constants
         base = Network(network.layers, {n.removeprefix(BASE): a for n, a in known.items() if n.startswith(BASE)})
         now = {**network.arrays(), **batch.own}
-        changed = {name: now[name] for name in batch.initial}
+        initial = _in_scope(batch.initial, terms)
+        changed = {name: now[name] for name in initial}
         signals = Signals(
             labelled=domains.get("labelled"),
             target=domains.get("target"),
@@ -225,22 +228,26 @@ def _loss(terms: tuple[Term, ...], counts: bool) -> Loss:
             head=network.head,
             base=lambda values: jax.lax.stop_gradient(_answer(base, values)),
             changed=changed,
-            initial=batch.initial,
+            initial=initial,
             own=batch.own,
             found=batch.found,
             progress=batch.progress,
             key=keys["terms"],
+            sensor=sensor,
         )
-        return total(terms, known["weights"], signals) + 0.5 * known["pull"] * _distance(changed, batch.initial, terms)
+        return total(terms, known["weights"], signals) + 0.5 * known["pull"] * _distance(changed, initial)
 
     return loss
 
 
-def _distance(changed: Mapping[str, Array], initial: Mapping[str, Array], terms: tuple[Term, ...]) -> Array:
-    """Squared distance from the base; a term's own numbers, such as a discriminator's, are free."""
-    free = tuple(f"{term.name}." for term in terms)
-    kept = [name for name in initial if not name.startswith(free)]
-    return sum((jnp.square(changed[name] - initial[name]).sum() for name in kept), jnp.float32(0))
+def _in_scope(arrays: Mapping[str, Array], terms: tuple[Term, ...]) -> dict[str, Array]:
+    """Without the terms' own numbers: a discriminator, say, is nowhere near a base."""
+    own = tuple(f"{term.name}." for term in terms)
+    return {name: array for name, array in arrays.items() if not name.startswith(own)}
+
+
+def _distance(changed: Mapping[str, Array], initial: Mapping[str, Array]) -> Array:
+    return sum((jnp.square(changed[name] - array).sum() for name, array in initial.items()), jnp.float32(0))
 
 
 def _domain(network: Network, batch: Batch, name: str, counts: bool, key: Array) -> Domain:

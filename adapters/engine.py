@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from flax import nnx
 
 from adapters import catalog, marginal
@@ -15,7 +16,7 @@ from adapters.objectives.moments import MOMENTS
 from adapters.options import Options, shares
 from adapters.scopes import Scope
 from nets.checkpoints import Checkpoint
-from nets.inference import probabilities
+from nets.inference import logits
 from nets.model import Model, changed_arrays
 from nets.network import names_of
 from nets.training import Epoch, Progress
@@ -55,10 +56,17 @@ class Report:
 
 @dataclass(frozen=True)
 class Adapted:
-    """An adapted model and its report."""
+    """What an adaptation made.
+
+    Args:
+        model: the base, changed.
+        report: how.
+        factors: the fewer numbers that were learned in place of some arrays, where the scope has such.
+    """
 
     model: Model
     report: Report
+    factors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
 
 def adapt(
@@ -105,19 +113,19 @@ def adapt(
     options = options or Options()
     target = checked(base, target_values, target_labels, "target")
     source = None if source_values is None else checked(base, source_values, source_labels, "source")
-    groups = _groups(objective, target, source)
-    _check_kind(base, objective)
+    groups = groups_of(objective, target, source)
+    check_kind(base, objective)
     prepared = scope.prepared(base)
     model, trained = prepared, None
     if objective.closed:
         model = replace(prepared, arrays=objective.solve(prepared, scope.names(prepared), Pools(target, source)))
     if objective.descended:
-        expected = _marginal(base, target, source, options)
+        expected = expected_marginal(base, target, source, options)
         descent = Descent(prepared, scope, objective, groups, expected, options, seed)
         trained = descent.run(model, progress=progress, should_stop=should_stop, checkpoint=checkpoint)
         model = replace(prepared, arrays=trained.arrays)
         if descent.counts and Need.TARGET_WINDOWS in objective.needs:
-            model = _at_target(model, target)
+            model = at_target(model, target)
     changed = changed_arrays(prepared, model)
     report = Report(
         scope=scope.text,
@@ -129,10 +137,15 @@ def adapt(
         curve=() if trained is None else trained.curve,
         seconds=time.perf_counter() - started,
     )
-    return Adapted(model, report)
+    return Adapted(model, report, {} if trained is None else trained.own)
 
 
-def _check_kind(base: Model, objective: Objective) -> None:
+def check_kind(base: Model, objective: Objective) -> None:
+    """Refuse an objective for another kind of task.
+
+    Raises:
+        Refused: FIELD_INVALID.
+    """
     kind = OUTPUTS if base.task.outputs else CLASSES
     for term in objective.terms:
         if kind not in term.kinds:
@@ -145,7 +158,7 @@ def _check_kind(base: Model, objective: Objective) -> None:
             )
 
 
-def _at_target(model: Model, target: Windows) -> Model:
+def at_target(model: Model, target: Windows) -> Model:
     """The running statistics counted source and target windows alike: those of the target alone serve the device."""
     names = names_of(model.layers, model.arrays, nnx.BatchStat)
     return replace(model, arrays=MOMENTS.solve(model, names, Pools(target, None))) if names and MOMENTS.solve else model
@@ -178,7 +191,7 @@ def checked(base: Model, values: Values, labels: Answers | None, field: str) -> 
     return Windows(values, unanswered(len(values), len(base.task.outputs)) if labels is None else labels)
 
 
-def _groups(objective: Objective, target: Windows, source: Windows | None) -> dict[str, Windows]:
+def groups_of(objective: Objective, target: Windows, source: Windows | None) -> dict[str, Windows]:
     """The windows that ``objective`` learns from, by domain."""
     groups: dict[str, Windows] = {}
     if Need.LABELS in objective.needs:
@@ -195,10 +208,18 @@ def _groups(objective: Objective, target: Windows, source: Windows | None) -> di
         if source is None:
             raise Refused(Reason.SOURCE_MISSING, field="source_values", name=objective.text)
         groups["source"] = source
+    if objective.descended and not groups:
+        raise Refused(
+            Reason.FIELD_INVALID,
+            field="objective",
+            problem="looks at no window, so nothing can be learned from it alone",
+            found=objective.text,
+            remedy="Add a term that looks at windows, such as information_maximisation.",
+        )
     return groups
 
 
-def _marginal(base: Model, target: Windows, source: Windows | None, options: Options) -> marginal.Shares:
+def expected_marginal(base: Model, target: Windows, source: Windows | None, options: Options) -> marginal.Shares:
     """Class shares expected in the target; ones for a regression."""
     if base.task.outputs:
         return np.ones(1)
@@ -207,7 +228,11 @@ def _marginal(base: Model, target: Windows, source: Windows | None, options: Opt
         return np.full(count, 1 / count)
     if not isinstance(options.marginal, str):
         return shares(options.marginal, count, "options.marginal")
-    return marginal.estimate(probabilities(base, target.values), source_marginal(source, options, count))
+    home = None
+    if source is not None and answered(source.labels).any():
+        said = _answered(source)
+        home = marginal.Home(logits(base, said.values), said.labels)
+    return marginal.estimated(logits(base, target.values), source_marginal(source, options, count), home).shares
 
 
 def source_marginal(source: Windows | None, options: Options, class_count: int) -> marginal.Shares:

@@ -79,19 +79,27 @@ def familiarity(trial: Trial) -> Doubles | None:
 
     Reference: Eastwood et al. 2022, BUFR, https://arxiv.org/abs/2107.05446, which restores such statistics.
     """
-    places = [(index, layer) for index, layer in enumerate(trial.model.layers) if isinstance(layer, BatchNorm)]
-    if not places:
+    mine, homes = norms(trial.model), norms(trial.base)
+    if not mine or len(mine) != len(homes):
         return None
-    return np.asarray(-np.mean([_divergence(trial, *place) for place in places], 0))
+    places = zip(mine, homes, strict=True)
+    return np.asarray(-np.mean([_divergence(trial, index, home) for index, home in places], 0))
 
 
-def _divergence(trial: Trial, index: int, layer: BatchNorm) -> Doubles:
-    """(count,) whose mean is KL(pool ‖ source) over the channels that reach layer ``index``."""
+def norms(model: Model) -> list[int]:
+    """Places of the batch normalisations; a model with a layer put in front has them one place later."""
+    return [index for index, layer in enumerate(model.layers) if isinstance(layer, BatchNorm)]
+
+
+def _divergence(trial: Trial, index: int, at: int) -> Doubles:
+    """(count,) whose mean is KL(pool ‖ source) over the channels that reach layer ``index``, ``at`` in the base."""
+    layer = trial.base.layers[at]
+    assert isinstance(layer, BatchNorm)
     reached = between(trial.model.layers[:index], trial.model.arrays, trial.values).astype(np.float64)
     reached = reached.reshape(len(reached), -1, reached.shape[-1])
     home = (
-        trial.base.arrays[f"{index}.mean"],
-        trial.base.arrays[f"{index}.variance"] + layer.epsilon,
+        trial.base.arrays[f"{at}.mean"],
+        trial.base.arrays[f"{at}.variance"] + layer.epsilon,
     )
     each = reached.mean(1)
     mean = each.mean(0)
@@ -104,11 +112,13 @@ def _divergence(trial: Trial, index: int, layer: BatchNorm) -> Doubles:
     return np.asarray((whole + tangent).mean(1))
 
 
-def neighbourhood(trial: Trial) -> Doubles:
+def neighbourhood(trial: Trial) -> Doubles | None:
     """Soft neighbourhood density: windows with like answers lie in dense groups.
 
     Reference: Saito et al. 2021, https://arxiv.org/abs/2108.10860, equation 3.
     """
+    if len(trial.probabilities) < 2:
+        return None
     rows = np.linspace(0, len(trial.probabilities) - 1, min(len(trial.probabilities), NEIGHBOURS)).astype(int)
     p = trial.probabilities[rows].astype(np.float64)
     p /= np.linalg.norm(p, axis=1, keepdims=True)

@@ -2,33 +2,39 @@
 
 First the base must show a symptom: be less sure on the pool than it was at home (difference of confidences; Guillory
 et al. 2021, https://arxiv.org/abs/2107.03315). Without one nothing could be gained, and whatever a candidate answers
-otherwise would be harm. Nor may a candidate change more answers than the base is expected to have wrong; and where the
-base is so far from home that its sureness means nothing, only labels can tell. Then candidates compete on evidence
-that needs no label. Some validators are anchors: they compare with what is known of the source, and sureness does not
-help a model there. The others are signs. A candidate is defended when an anchor is clearly for it, none is clearly
-against it, and no more signs are against it than for it.
+otherwise would be harm.
 
-A veto takes out what no evidence can save: a model in which the pool looks nothing like the source, that overturns too
-much of what the base was sure of, or whose answers crowd into fewer classes than the pool can plausibly hold. A few
-labels, apart from those learned from, outweigh all but a veto when they are clear.
+With windows of the source, what could adapt is rehearsed (``adapters.rehearsal``) on devices made of them, and is
+defended when the lower bound of its gain is over 0 under every kind of explanation that stands, and no anchor is
+clearly against it. What was not rehearsed, or gained a little without a bound, competes on evidence that needs no
+label. Some validators are anchors: they compare with what is known of the source, and sureness does not help a model
+there. The others are signs. Such a candidate is defended when an anchor is clearly for it, none is clearly against it,
+and no more signs are against it than for it; it may change no more answers than the base is expected to have wrong; and
+where the base is so far from home that its sureness means nothing, only a rehearsal or labels can tell.
+
+A veto takes out what no evidence can save: a model in which the pool looks nothing like the source, or whose answers
+crowd into fewer classes than the pool can plausibly hold. A few labels, apart from those learned from, outweigh all but
+a veto when they are clear, and when they are not, a candidate they lean against is not promoted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from adapters import judge, marginal
 from adapters.catalog import VALIDATORS
-from adapters.decision import BASE, Decision, Row, Rules
-from adapters.evidence import Trial, Validator
+from adapters.decision import BASE, Decision, Rules
+from adapters.evidence import Floats, Trial, Validator
 from adapters.judge import Case
 from adapters.marginal import Shares
+from adapters.regression_gate import decide_outputs
+from adapters.rehearsal import Effort, Method, rehearse
 from nets.inference import logits, outputs, probabilities, softmax
 from nets.layers import BatchNorm, Normalize
 from nets.model import Model
 from nets.windows import Windows
-from slipway.windows import UNLABELLED, Values
+from slipway.windows import UNLABELLED, Labels, Values
 
 
 def decide(
@@ -37,9 +43,13 @@ def decide(
     values: Values,
     *,
     labelled: Windows | None = None,
+    crossed: Mapping[str, Floats] | None = None,
     source: Windows | None = None,
     source_marginal: Shares | None = None,
     home_confidence: float | None = None,
+    methods: Mapping[str, Method] | None = None,
+    costly: Collection[str] = (),
+    effort: Effort | None = None,
     rules: Rules | None = None,
     validators: Mapping[str, Validator] | None = None,
     seed: int = 0,
@@ -51,44 +61,90 @@ def decide(
         candidates: adapted models by name, cheapest first: the earlier one wins a tie.
         values: (count, time, channels), the target pool in the order it was recorded.
         labelled: target windows with labels that no candidate learned from.
+        crossed: candidate → what it answers to ``labelled`` (count, answers) where its model did learn from some of
+            them: each by a model made the same way that did not.
         source: source windows with labels.
         source_marginal: class shares the base was trained with; even when None.
         home_confidence: the base's mean confidence on held-out windows of the source; measured on ``source`` when None.
+        methods: how candidates come about from a pool without labels; those are rehearsed when there is a source.
+        costly: those of the methods that follow a gradient; only the best of them are rehearsed.
+        effort: how much is rehearsed.
         rules: what the gate insists on.
         validators: by name; all of the catalogue's by default.
         seed: of noise and resampling.
     """
     rules = rules or Rules()
+    labelled = labelled if labelled is not None and len(labelled.labels) else None
+    candidates = {name: model for name, model in candidates.items() if name != BASE}
+    crossed = crossed or {}
+    if base.task.outputs:
+        return decide_outputs(base, candidates, labelled, crossed, rules, seed)
     count = len(base.task.classes)
     source_marginal = np.full(count, 1 / count) if source_marginal is None else source_marginal
     if home_confidence is None and source is not None:
         home_confidence = float(probabilities(base, source.values).max(1).mean())
-    labelled = labelled if labelled is not None and len(labelled.labels) else None
     found = trials(
         base, candidates, values, source=source, source_marginal=source_marginal, noise=rules.noise, seed=seed
     )
     here = float(found[0].probabilities.max(1).mean())
     case = Case(
         trials=found,
-        scores=judge.scored(found, validators or VALIDATORS, labelled),
-        labelled=labelled,
+        scores=judge.scored(found, VALIDATORS if validators is None else validators),
+        labels=None if labelled is None else labelled.labels,
+        told={} if labelled is None else _told({BASE: base, **candidates}, crossed, labelled),
         symptom=None if home_confidence is None else home_confidence - here,
         source_marginal=source_marginal,
         rules=rules,
         seed=seed,
     )
-    return _decided(case, judge.rows(case), len(values))
+    return _decided(_with_rehearsal(case, methods or {}, costly, effort or Effort()), len(values))
 
 
-def _decided(case: Case, rows: tuple[Row, ...], window_count: int) -> Decision:
+def _told(models: Mapping[str, Model], crossed: Mapping[str, Floats], labelled: Windows) -> dict[str, Labels]:
+    """Candidate → its answers (labelled windows,)."""
+    scores = {name: crossed.get(name, None) for name in models}
+    return {
+        name: (logits(models[name], labelled.values) if known is None else known).argmax(1).astype(np.int32)
+        for name, known in scores.items()
+    }
+
+
+def _with_rehearsal(case: Case, methods: Mapping[str, Method], costly: Collection[str], effort: Effort) -> Case:
+    """The case with what its standing candidates gain in a rehearsal, where one is possible and could matter."""
+    base = case.trials[0]
+    idle = case.symptom is None or case.symptom < case.rules.symptom or len(base.values) < case.rules.windows
+    if idle or base.source is None:
+        return case
+    standing = [row for row in judge.rows(case)[1:] if not row.veto and row.name in methods]
+    dear = sorted((row for row in standing if row.name in costly), key=lambda row: row.rank or 0)
+    tried = {row.name for row in standing if row.name not in costly} | {row.name for row in dear[: effort.finalists]}
+    methods = {row.name: methods[row.name] for row in standing if row.name in tried}
+    if not methods:
+        return case
+    rehearsal = rehearse(
+        base.model,
+        methods,
+        base.values,
+        base.source,
+        source_marginal=case.source_marginal,
+        effort=effort,
+        seed=case.seed,
+    )
+    return replace(case, rehearsal=rehearsal)
+
+
+def _decided(case: Case, window_count: int) -> Decision:
+    rows = judge.rows(case)
+    told = None if case.rehearsal is None else case.rehearsal.to_json()
     if window_count < case.rules.windows:
         words = f"the pool has {window_count} windows, {case.rules.windows} are needed to tell models apart"
-        return Decision(BASE, False, f"keep the base: {words}", rows)
-    defended = [row for row in rows[1:] if judge.defended(case, row)]
+        return Decision(BASE, False, f"keep the base: {words}", rows, told)
+    defended = [row for row in rows if row.defended]
     if not defended:
-        return Decision(BASE, False, f"keep the base: {judge.refusal(case, rows)}", rows)
-    winner = min(defended, key=lambda row: row.rank or 0)
-    return Decision(winner.name, True, f"{winner.name} is better than the base: {judge.tally(case, winner)}", rows)
+        return Decision(BASE, False, f"keep the base: {judge.refusal(case, rows)}", rows, told)
+    winner = judge.best(case, defended)
+    reason = f"{winner.name} is better than the base: {judge.tally(case, winner)}"
+    return Decision(winner.name, True, reason, rows, told)
 
 
 def trials(
@@ -106,9 +162,10 @@ def trials(
     answers = {name: outputs(model.layers, model.arrays, values) for name, model in models.items()}
     chances = {name: softmax(scores) for name, (_, scores) in answers.items()}
     shake = np.random.default_rng(seed).standard_normal(values.shape, np.float32) * values.std((0, 1)) * noise
-    expected = marginal.estimate(chances[BASE], source_marginal)
     said = None if source is None else Windows(*(part[source.labels != UNLABELLED] for part in source))
     said = said if said is not None and len(said.labels) else None
+    home = None if said is None else marginal.Home(logits(base, said.values), said.labels)
+    expected = marginal.estimated(answers[BASE][1], source_marginal, home).shares
     return [
         Trial(
             name=name,
@@ -119,7 +176,7 @@ def trials(
             probabilities=chances[name],
             shaken=softmax(logits(model, values + shake)),
             expected=expected,
-            consensus=np.mean(list(chances.values()), 0),
+            consensus=np.mean([each for each in chances.values() if np.isfinite(each).all()], 0),
             source=said,
             source_logits=None if said is None else logits(_at_home(model, base), said.values),
         )
@@ -128,10 +185,23 @@ def trials(
 
 
 def _at_home(model: Model, base: Model) -> Model:
-    """``model`` with the base's statistics: they describe the domain, and the source is the base's."""
-    kinds = {f"{index}": layer for index, layer in enumerate(model.layers) if isinstance(layer, BatchNorm | Normalize)}
-    names = ("mean", "variance", "deviation")
+    """``model`` with the base's statistics: they describe the domain, and the source is the base's.
+
+    A model with other layers keeps its own.
+    """
+    places, homes = _statistics(model), _statistics(base)
+    if [kind for _, kind in places] != [kind for _, kind in homes]:
+        return model
     kept = {
-        key: array for key, array in base.arrays.items() if key.split(".")[0] in kinds and key.split(".")[1] in names
+        f"{index}.{name}": base.arrays[f"{at}.{name}"]
+        for (index, _), (at, _) in zip(places, homes, strict=True)
+        for name in ("mean", "variance", "deviation")
+        if f"{at}.{name}" in base.arrays
     }
     return replace(model, arrays={**model.arrays, **kept})
+
+
+def _statistics(model: Model) -> list[tuple[int, type]]:
+    """Place and kind of the layers that hold statistics."""
+    kinds = ((index, type(layer)) for index, layer in enumerate(model.layers))
+    return [(index, kind) for index, kind in kinds if kind in (BatchNorm, Normalize)]

@@ -13,6 +13,7 @@ from nets.model import Model
 from nets.network import Network
 from nets.windows import Windows
 from slipway.errors import Reason, Refused
+from slipway.spec import SensorSpec
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 Answer = tuple[Array, Array]  # features (batch, features) and logits (batch, classes) or outputs (batch, outputs)
@@ -65,6 +66,7 @@ class Signals(NamedTuple):
         found: what the terms' ``refresh`` found at the start of this pass, ``"<term>.<name>"``.
         progress: share of all steps that are done.
         key: chance of this step.
+        sensor: what measured the windows; static.
     """
 
     labelled: Domain | None
@@ -83,6 +85,7 @@ class Signals(NamedTuple):
     found: Mapping[str, Array]
     progress: Array
     key: Array
+    sensor: SensorSpec | None = None
 
 
 class Pools(NamedTuple):
@@ -91,10 +94,12 @@ class Pools(NamedTuple):
     Args:
         target: what the device measured.
         source: what the base learned from, if it is given.
+        base: the model before any closed form changed it: what the source is to be seen through.
     """
 
     target: Windows
     source: Windows | None
+    base: Model | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +174,7 @@ class Objective:
 
     def solve(self, model: Model, names: frozenset[str], pools: Pools) -> Arrays:
         """What the closed forms make of ``model``, one after the other."""
-        arrays = dict(model.arrays)
+        arrays, pools = dict(model.arrays), pools._replace(base=model)
         for term in self.closed:
             assert term.solve is not None
             arrays.update(term.solve(Model(model.task, model.layers, arrays), names, pools))

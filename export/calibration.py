@@ -13,6 +13,7 @@ import numpy.typing as npt
 from export import integer
 from export import steps as s
 from export.folding import split
+from export.front_steps import Spectrum
 from export.integer import Bytes, Entry, Grid, Int8Net, Linear
 from export.rounding import round_weights, weight_scale
 from export.steps import Floats, Steps
@@ -98,7 +99,6 @@ def quantize(steps: Steps, values: Floats, *, clip: float = 0.0, copies: int = 1
     leaves: Grid | None = source
     layers: list[integer.Layer] = []
     for index, step in enumerate(back):
-        assert not isinstance(step, s.Normalize | s.Relu), "fold leaves these in front only"
         if isinstance(step, Summing):
             raw = s.apply(replace(step, relu=False), exact)
             exact = np.maximum(raw, 0) if step.relu else raw
@@ -108,6 +108,7 @@ def quantize(steps: Steps, values: Floats, *, clip: float = 0.0, copies: int = 1
             layers.append(_layer(step, copies if index == 0 else 1, source, leaves, seen, raw))
             source = leaves or source
         else:
+            assert isinstance(step, s.MaxPool | s.Flatten | s.Transpose), "fold leaves all others in front only"
             exact = s.apply(step, exact)
             layers.append(step)
         seen = integer.apply(layers[-1], seen)
@@ -129,7 +130,7 @@ def grid(low: float, high: float, margin_steps: float = 0) -> Grid:
 
 def _length(steps: Steps, time: int) -> int:
     """Samples a window that reach the int8 net: the frames of a spectrum, else those of the window."""
-    spectrum = next((step for step in steps if isinstance(step, s.LogMel)), None)
+    spectrum = next((step for step in steps if isinstance(step, s.LogMel | Spectrum)), None)
     return time if spectrum is None else (time - spectrum.waves.shape[2]) // spectrum.hop + 1
 
 

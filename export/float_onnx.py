@@ -3,11 +3,12 @@
 import numpy as np
 import onnx
 
+from export import front_steps as f
 from export import steps as s
 from export.folding import fold
+from export.front_onnx import draw_front
 from export.graph import Graph, finish
 from export.integer import Linear
-from nets.mel import POWER_FLOOR
 from nets.model import Model
 
 
@@ -39,8 +40,8 @@ def draw(graph: Graph, step: s.Step) -> None:
             graph.add("Transpose", f"{name}.transposed", perm=[0, 2, 1])
         case s.Conv():
             _conv(graph, step)
-        case s.LogMel():
-            _log_mel(graph, step)
+        case s.LogMel() | f.Delay() | f.Mix() | f.VectorNorms() | f.GravityFrame() | f.Spectrum():
+            draw_front(graph, step)
         case s.Dense(_, kernel, bias):
             inputs = [graph.constant(f"{name}.kernel", kernel), graph.constant(f"{name}.bias", bias)]
             graph.add("Gemm", f"{name}.dense", inputs)
@@ -68,22 +69,6 @@ def _conv(graph: Graph, step: s.Conv) -> None:
         wrap(graph, name, step.pads)
     inputs = [graph.constant(f"{name}.kernel", step.kernel), graph.constant(f"{name}.bias", step.bias)]
     graph.add("Conv", f"{name}.conv", inputs, **conv_attributes(step.kernel.shape[2], step))
-
-
-def _log_mel(graph: Graph, step: s.LogMel) -> None:
-    """The Fourier transform of all frames is one strided convolution."""
-    name = step.name
-    waves = graph.constant(f"{name}.waves", step.waves)
-    graph.add("Conv", f"{name}.spectrum", [waves], kernel_shape=[step.waves.shape[2]], strides=[step.hop])
-    graph.add("Mul", f"{name}.squared", [graph.last])
-    graph.add("Conv", f"{name}.power", [graph.constant(f"{name}.bands", step.bands)], kernel_shape=[1])
-    power = graph.last
-    graph.add("ReduceMean", f"{name}.mean", [graph.constant(f"{name}.axes", np.array([1, 2], np.int64))], keepdims=1)
-    graph.add("Add", f"{name}.level", [graph.constant(f"{name}.least", np.float32(POWER_FLOOR))])
-    level, graph.last = graph.last, power
-    graph.add("Div", f"{name}.share", [level])
-    graph.add("Add", f"{name}.floored", [graph.constant(f"{name}.floor", np.float32(step.floor))])
-    graph.add("Log", f"{name}.log")
 
 
 def conv_attributes(size: int, step: s.Conv | Linear) -> dict[str, object]:

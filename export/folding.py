@@ -4,25 +4,22 @@ A batch normalisation right after a convolution or a dense layer becomes part of
 the step before it, and dropout vanishes. ``ChannelsAsTime`` costs nothing: the same memory is read in the other layout.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 
 from export import steps as s
+from export.front_folding import Look, front_steps
 from export.steps import Array, Floats, Step, Steps
 from nets import layers as records
 from nets.layers import BatchNorm, Layer
-from nets.mel import matrices
 from nets.model import Model
 from nets.padding import pads
 from slipway.errors import Reason, Refused
 
-Look = Callable[[str], Floats]  # the layer's learned array of that name
-
 # What stays in float before an int8 net: it is cheap, or, as a spectrum, spans more than a byte can hold.
-FRONT = (s.Normalize, s.Scale, s.Relu, s.Transpose, s.Flatten, s.LogMel)
+FRONT = (s.Normalize, s.Scale, s.Relu, s.Transpose, s.Flatten, *s.INEXACT)
 _MONOTONE = (s.MaxPool, s.Flatten, s.Transpose)  # max(x, 0) may be taken before these as well as after
 
 
@@ -86,11 +83,11 @@ def _add(folded: _Folded, layer: Layer, shape: records.Shape, name: str, look: L
         case records.Conv():
             _put_time_last(folded, name)
             folded.steps.append(_conv(layer, shape[0], name, look))
-        case records.LogMel():
-            _put_time_last(folded, name)
-            waves, bands = matrices(layer)
-            waves, bands = np.ascontiguousarray(waves.T[:, None]), np.ascontiguousarray(bands.T[:, :, None])
-            folded.steps.append(s.LogMel(name, waves, bands, layer.hop, layer.floor))
+        case records.Correct() | records.VectorNorms() | records.GravityFrame() | records.Spectrum() | records.LogMel():
+            steps = front_steps(layer, shape, name, look)
+            if steps:
+                _put_time_last(folded, name)
+            folded.steps += steps
         case records.Dense():
             folded.steps.append(s.Dense(name, _in_order(folded, look("kernel")), look("bias")))
             folded.order = None

@@ -100,7 +100,7 @@ class Int8Net:
     """An int8 net: float steps in ``front``, ``entry`` to bytes, integer ``layers``; the last grid, if bytes leave.
 
     Args:
-        front: steps in float: normalisation and layout, which are exact, or a spectrum, which is so to the last bits.
+        front: steps in float: normalisation and layout, which are exact, or ``steps.INEXACT`` to the last bits.
         exit: how to read the last bytes; None if the last layer gives float32 itself.
     """
 

@@ -13,7 +13,7 @@ from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
 from export.proof import entered, prove, prove_exact, run
-from export.steps import Floats, LogMel
+from export.steps import INEXACT, Floats
 from nets.model import Model
 from slipway.bundle import samples
 from slipway.bundle.archive import SELF_TEST_LIMIT, pack
@@ -119,10 +119,10 @@ def export(
 def _in_integers(net: integer.Int8Net, graph: bytes, values: Floats) -> Floats:
     """Logits by the integer arithmetic.
 
-    Two libraries agree on a spectrum's logarithm to its last bits only, and one of them is enough for another byte: the
-    integer layers are then compared on the bytes that the graph itself gives them.
+    Two libraries agree on a spectrum's logarithm or a vector's norm to the last bits only, and one of them is enough
+    for another byte: the integer layers are then compared on the bytes that the graph itself gives them.
     """
-    if not any(isinstance(step, LogMel) for step in net.front):
+    if not any(isinstance(step, INEXACT) for step in net.front):
         return integer.logits(net, values)
     return integer.after(net, entered(graph, values))
 

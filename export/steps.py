@@ -6,11 +6,13 @@ channels) up to the first ``Transpose``, (batch, channels, time) after it, (batc
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from export import front_steps
+from export.front_steps import FrontStep
 from nets.mel import POWER_FLOOR
 
 Array = npt.NDArray[Any]
@@ -109,8 +111,9 @@ class Flatten:
     name: str
 
 
-Step = Normalize | Scale | Relu | Transpose | Conv | LogMel | Dense | MaxPool | Average | Flatten
+Step = Normalize | Scale | Relu | Transpose | Conv | LogMel | FrontStep | Dense | MaxPool | Average | Flatten
 Steps = tuple[Step, ...]
+INEXACT = (LogMel, *get_args(FrontStep))  # two libraries agree on these to the last bits only
 
 
 def pad(values: Array, pads: tuple[int, int], circular: bool, fill: float = 0) -> Array:
@@ -161,6 +164,10 @@ def apply(step: Step, values: Floats) -> Floats:
             found = convolve(padded, step.kernel, step.stride, step.groups) + step.bias[:, None]
         case LogMel():
             return _log_mel(step, values)
+        case front_steps.Delay() | front_steps.Mix() | front_steps.VectorNorms():
+            return front_steps.apply(step, values)
+        case front_steps.GravityFrame() | front_steps.Spectrum():
+            return front_steps.apply(step, values)
         case Dense(_, kernel, bias):
             found = values @ kernel + bias
         case MaxPool(_, size):

@@ -8,6 +8,8 @@ whose window is sound (one channel, 4 kHz or more) is read as the logarithms of 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from nets import front as fronts
+from nets.front import is_sound as is_sound
 from nets.layers import (
     BatchNorm,
     ChannelsAsTime,
@@ -18,24 +20,26 @@ from nets.layers import (
     GlobalAveragePool,
     Layer,
     Layers,
-    LogMel,
     MaxPool,
-    Normalize,
     Relu,
     shapes,
 )
 from slipway.spec import TaskSpec
 
 
-def mlp(task: TaskSpec, *, widths: Sequence[int] = (256, 128, 64), dropout: float = 0.0) -> Layers:
+def mlp(task: TaskSpec, *, widths: Sequence[int] = (256, 128, 64), dropout: float = 0.0, front: str = "auto") -> Layers:
     """Flat window → dense layers with batch normalisation.
 
     Args:
         task: fixes the number of classes or outputs.
         widths: features of each hidden layer.
         dropout: share of numbers dropped before the last layer in training.
+        front: what is done to raw windows first, a key of ``nets.front.FRONTS``.
+
+    Raises:
+        Refused: FIELD_INVALID, a front that the sensor cannot have.
     """
-    return (*front(task), Flatten(), *_dense(widths), *_head(task, dropout))
+    return (*fronts.layers_for(task, front), Flatten(), *_dense(widths), *_head(task, dropout))
 
 
 def cnn(
@@ -45,6 +49,7 @@ def cnn(
     sizes: Sequence[int] | None = None,
     hidden: Sequence[int] | None = None,
     dropout: float = 0.0,
+    front: str = "auto",
 ) -> Layers:
     """Convolution blocks over time, mean over time, one dense layer; on a ring, circular blocks and one dense layer.
 
@@ -57,11 +62,15 @@ def cnn(
         sizes: kernel size of each block, in samples.
         hidden: features of each dense layer between the blocks and the last layer.
         dropout: share of numbers dropped before the last layer in training.
+        front: what is done to raw windows first, a key of ``nets.front.FRONTS``.
+
+    Raises:
+        Refused: FIELD_INVALID, a front that the sensor cannot have.
 
     Reference: Ragab et al. 2023, AdaTime, https://arxiv.org/abs/2203.08321.
     """
     default = RING if is_ring(task) else SOUND if is_sound(task) else Form((64, 128, 128), (5, 8, 8))
-    return _assemble(task, _chosen(default, widths, sizes, hidden), dropout, _convolution)
+    return _assemble(task, _chosen(default, widths, sizes, hidden), dropout, front, _convolution)
 
 
 def ds_cnn(
@@ -71,6 +80,7 @@ def ds_cnn(
     sizes: Sequence[int] | None = None,
     hidden: Sequence[int] | None = None,
     dropout: float = 0.0,
+    front: str = "auto",
 ) -> Layers:
     """As ``cnn`` with depthwise-separable blocks: about a fifth of the parameters, for small processors.
 
@@ -80,11 +90,15 @@ def ds_cnn(
         sizes: kernel size of each block, in samples.
         hidden: features of each dense layer between the blocks and the last layer.
         dropout: share of numbers dropped before the last layer in training.
+        front: what is done to raw windows first, a key of ``nets.front.FRONTS``.
+
+    Raises:
+        Refused: FIELD_INVALID, a front that the sensor cannot have.
 
     Reference: Zhang et al. 2018, Hello Edge, https://arxiv.org/abs/1711.07128.
     """
     default = RING if is_ring(task) else Form((32, 64, 64), (5, 8, 8))
-    return _assemble(task, _chosen(default, widths, sizes, hidden), dropout, _separable)
+    return _assemble(task, _chosen(default, widths, sizes, hidden), dropout, front, _separable)
 
 
 ARCHITECTURES: dict[str, Callable[..., Layers]] = {"mlp": mlp, "cnn": cnn, "ds_cnn": ds_cnn}
@@ -104,26 +118,11 @@ RING = Form((16, 16), (1, 3), (128, 64))
 
 # Narrower than the general form: no worse on the recordings of the keyword task's pool, at a third of the work.
 SOUND = Form((48, 64, 96), (5, 8, 8))
-SOUND_RATE_HZ = 4000.0  # a single channel sampled at least so fast is sound
-FRAME_S, HOP_S = 0.032, 0.016
-BANDS = 40
-LOW_HZ, HIGH_SHARE = 60.0, 0.475  # of the bands, the end as a share of the rate
-SILENCE = 1e-3  # 30 dB under a window's mean power
 
 
-def is_sound(task: TaskSpec) -> bool:
-    """Whether a window is a stretch of sound, so that a spectrum says more than its samples."""
-    time, channels = task.sensor.window_shape
-    return channels == 1 and task.sensor.rate_hz >= SOUND_RATE_HZ and time >= FRAME_S * task.sensor.rate_hz
-
-
-def front(task: TaskSpec) -> Layers:
-    """What a net does to raw windows before it learns anything: the logarithms of mel bands for sound, scaling."""
-    if not is_sound(task):
-        return (Normalize(),)
-    rate_hz = float(task.sensor.rate_hz)
-    frame, hop = round(FRAME_S * rate_hz), round(HOP_S * rate_hz)
-    return (LogMel(rate_hz, frame, hop, BANDS, LOW_HZ, HIGH_SHARE * rate_hz, SILENCE), Normalize())
+def front(task: TaskSpec, front: str = "auto") -> Layers:
+    """What a net does to raw windows before it learns anything; see ``nets.front.layers_for``."""
+    return fronts.layers_for(task, front)
 
 
 def is_ring(task: TaskSpec) -> bool:
@@ -164,10 +163,12 @@ def _assemble(
     task: TaskSpec,
     form: Form,
     dropout: float,
+    front: str,
     block: Callable[[bool, int, int, int, bool], list[Layer]],
 ) -> Layers:
     ring = is_ring(task)
-    start = (*front(task), ChannelsAsTime()) if ring else front(task)
+    start = fronts.layers_for(task, front)
+    start = (*start, ChannelsAsTime()) if ring else start
     time, channels = shapes(start, task.sensor.window_shape)[-1]
     body: list[Layer] = []
     for index, (width, size) in enumerate(zip(form.widths, form.sizes, strict=True)):

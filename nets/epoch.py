@@ -122,16 +122,16 @@ def one_pass(program: Program, state: State, setting: Setting, first: Array, key
         key: of order and chance.
     """
     shuffling, dropping = jax.random.split(key)
-    orders = _orders(shuffling, setting, program.batch_size, program.steps)
+    orders = orders_of(shuffling, setting, program.batch_size, program.steps)
     found = {} if program.refresh is None else program.refresh(program.network(state.arrays), setting)
     done = (first + jnp.arange(program.steps)) / setting.steps
-    step = partial(_step, program, setting, found)
+    step = partial(step_of, program, setting, found)
     state, losses = jax.lax.scan(step, state, (orders, jax.random.split(dropping, program.steps), done))
     finite = [jnp.isfinite(losses).all(), *(jnp.isfinite(array).all() for array in state.arrays.values())]
     return state, losses.mean(), jnp.stack(finite).all()
 
 
-def _orders(key: Array, setting: Setting, batch_size: int, steps: int) -> Arrays:
+def orders_of(key: Array, setting: Setting, batch_size: int, steps: int) -> Arrays:
     """Row numbers (steps, batch) of each group."""
     keys = jax.random.split(key, len(setting.groups))
     return {
@@ -140,9 +140,10 @@ def _orders(key: Array, setting: Setting, batch_size: int, steps: int) -> Arrays
     }
 
 
-def _step(
+def step_of(
     program: Program, setting: Setting, found: Arrays, state: State, drawn: tuple[Arrays, Array, Array]
 ) -> tuple[State, Array]:
+    """State after one step, and its loss; ``drawn`` are row numbers, a random key and the share of steps done."""
     rows, key, progress = drawn
     groups = {name: Windows(*(part[rows[name]] for part in windows)) for name, (windows, _) in setting.groups.items()}
     learned = {name: array for name, array in state.arrays.items() if name in program.trainable}

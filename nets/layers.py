@@ -9,6 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from nets import front_records
+from nets.front_records import Correct as Correct
+from nets.front_records import GravityFrame as GravityFrame
+from nets.front_records import Spectrum as Spectrum
+from nets.front_records import VectorNorms as VectorNorms
+
 Shape = tuple[int, ...]  # (time, channels) before a pooling to (channels,)
 
 
@@ -109,16 +115,21 @@ class Flatten:
 
 
 Layer = (
-    Normalize | LogMel | ChannelsAsTime | Conv | Dense | BatchNorm
+    Correct | VectorNorms | GravityFrame | Spectrum | LogMel | Normalize | ChannelsAsTime | Conv | Dense | BatchNorm
     | Relu | Dropout | MaxPool | GlobalAveragePool | Flatten
 )  # fmt: skip
 Layers = tuple[Layer, ...]
+FIXED = (VectorNorms, GravityFrame, Spectrum, LogMel)  # no numbers, no chance: the same answer for a window always
 
 KINDS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
-        Normalize,
+        Correct,
+        VectorNorms,
+        GravityFrame,
+        Spectrum,
         LogMel,
+        Normalize,
         ChannelsAsTime,
         Conv,
         Dense,
@@ -139,6 +150,10 @@ def output_shape(layer: Layer, shape: Shape) -> Shape:
         ValueError: the layer does not fit the shape.
     """
     match layer, shape:
+        case ((VectorNorms() | GravityFrame() | Spectrum() | Correct()), _):
+            found = front_records.output_shape(layer, shape)
+            if found is not None:
+                return found
         case LogMel(frame=frame, hop=hop, bands=bands), (time, 1) if time >= frame:
             return ((time - frame) // hop + 1, bands)
         case ChannelsAsTime(), (1, channels):
@@ -174,6 +189,8 @@ def array_shapes(layer: Layer, shape: Shape) -> dict[str, Shape]:
     match layer:
         case Normalize():
             return {"mean": (channels,), "deviation": (channels,)}
+        case Correct():
+            return {"matrix": (channels, channels), "offset": (channels,), "delay": (channels,)}
         case Conv(features, size, _, groups, bias, _):
             kernel: dict[str, Shape] = {"kernel": (size, channels // groups, features)}
             return kernel | ({"bias": (features,)} if bias else {})
@@ -194,8 +211,8 @@ def all_array_shapes(layers: Sequence[Layer], input_shape: Shape) -> dict[str, S
 
 
 def fixed_count(layers: Sequence[Layer]) -> int:
-    """How many layers at the front hold no numbers and no chance: what they make of a window never changes."""
-    return next((i for i, layer in enumerate(layers) if not isinstance(layer, LogMel)), len(layers))
+    """How many layers at the front are ``FIXED``: what they make of a window never changes."""
+    return next((i for i, layer in enumerate(layers) if not isinstance(layer, FIXED)), len(layers))
 
 
 def moved(arrays: Mapping[str, Any], by: int) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from flax import nnx
 from jax import Array
 
+from nets import front_math as front
 from nets import layers as records
 from nets import mel
 from nets.convolution import convolve
@@ -24,10 +25,16 @@ class InputStatistic(nnx.Variable[Array]):
     """Mean or deviation of a raw input channel: fixed by data, never by a gradient."""
 
 
+class SensorCorrection(nnx.Variable[Array]):
+    """A number of the layer ``Correct``: found for one device, never by a scope that moves the network."""
+
+
 def variable_type(layer: records.Layer, name: str) -> type[nnx.Variable[Any]]:
     """What kind of number an array is: learned (Param), counted over batches (BatchStat) or over the input."""
     if isinstance(layer, records.Normalize):
         return InputStatistic
+    if isinstance(layer, records.Correct):
+        return SensorCorrection
     if isinstance(layer, records.BatchNorm) and name in ("mean", "variance"):
         return nnx.BatchStat
     return nnx.Param
@@ -94,6 +101,14 @@ def _apply(layer: records.Layer, block: nnx.Dict[Any], x: Array, train: bool, ke
     match layer:
         case records.Normalize():
             return (x - block["mean"][...]) / block["deviation"][...]
+        case records.Correct():
+            return front.corrected(x, block["matrix"][...], block["offset"][...], block["delay"][...])
+        case records.VectorNorms():
+            return front.vector_norms(layer, x)
+        case records.GravityFrame():
+            return front.gravity_frame(layer, x)
+        case records.Spectrum():
+            return front.spectrum(layer, x)
         case records.LogMel():
             return _log_mel(layer, x)
         case records.ChannelsAsTime():
@@ -168,6 +183,8 @@ def initial_arrays(layers: Layers, input_shape: Shape, seed: int) -> dict[str, n
         name = key.split(".")[1]
         if name == "kernel":
             array = random.standard_normal(shape) * np.sqrt(2 / np.prod(shape[:-1]))
+        elif name == "matrix":
+            array = np.eye(shape[0])
         else:
             array = np.ones(shape) if name in ("deviation", "variance", "scale") else np.zeros(shape)
         arrays[key] = array.astype(np.float32)

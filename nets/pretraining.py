@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+import jax
 import numpy as np
 import numpy.typing as npt
-import optax
 from flax import nnx
 from jax import Array
 
 from nets import regression
 from nets.architectures import ARCHITECTURES
+from nets.augmentation import Augmentation, augmented, check_fits, drawn
 from nets.checkpoints import Checkpoint
 from nets.epoch import Batch, Loss
 from nets.inference import between, probabilities
@@ -20,6 +21,7 @@ from nets.layers import Layers, fixed_count, moved, shapes
 from nets.losses import balancing_weights, cross_entropy
 from nets.model import Model
 from nets.network import Network, initial_arrays, names_of
+from nets.optimizers import cosine_adamw
 from nets.training import Epoch, Progress, Validation, train
 from nets.windows import Windows, bucket, stratified_split
 from slipway.errors import Reason, Refused
@@ -88,6 +90,7 @@ def pretrain(
     checkpoint: Checkpoint | None = None,
     start: Model | None = None,
     mixed: Values | None = None,
+    augment: Augmentation | None = None,
 ) -> Pretrained:
     """Train a network of ``recipe.architecture`` on labelled windows, from scratch or from ``start``.
 
@@ -103,9 +106,12 @@ def pretrain(
         start: a model of the same task whose layers and numbers, input statistics included, are taken up.
         mixed: windows without labels that only pass through the batch normalisation, batch by batch beside the others:
             the baseline that every alignment loss has to beat (Ragab et al. 2023, https://arxiv.org/abs/2203.08321).
+        augment: what other devices would have read is drawn anew for every batch of the labelled windows; the held-out
+            ones stay as they were measured.
 
     Raises:
-        Refused: windows or labels that do not fit the task, fewer than two labelled windows, or training diverged.
+        Refused: windows, labels or ``augment`` that do not fit the task, fewer than two labelled windows, or training
+            diverged.
         Cancelled: ``should_stop`` said so.
     """
     recipe = recipe or Recipe()
@@ -113,17 +119,20 @@ def pretrain(
     if len(labels) < 2:
         raise Refused(Reason.LABELS_MISSING, field="labels", found=len(labels), name="the source", expected="2")
     whole = build(task, recipe) if start is None else start.layers
-    fixed = fixed_count(whole)
+    if augment is not None:
+        check_fits(augment, task.sensor)
+    fixed = 0 if augment is not None else fixed_count(whole)  # what is augmented anew has to pass the front anew
     layers, raw = whole[fixed:], values
     values = between(whole[:fixed], {}, raw) if fixed else raw  # once, not in every step
     learn, held_out = stratified_split(labels, recipe.validation_share, seed)
-    arrays = _initial(layers, values[learn], seed) if start is None else moved(start.arrays, -fixed)
+    arrays = _initial(layers, values[learn], seed, augment) if start is None else moved(start.arrays, -fixed)
     scale = regression.scale_of(labels[learn]) if task.outputs else None
     if scale is not None:
         labels = scale.standardised(labels)
         arrays = arrays if start is None else regression.rescaled(layers, arrays, scale.inverse())
     balance = recipe.balance and not task.outputs
     loss = regression.loss if task.outputs else _loss(recipe.label_smoothing)
+    loss = loss if augment is None else _augmenting(loss, augment)
     groups = {"source": Windows(values[learn], labels[learn])}
     if mixed is not None:
         mixed = check_values(mixed, task.sensor)
@@ -135,7 +144,7 @@ def pretrain(
         arrays,
         groups,
         loss if mixed is None else _mixing(loss),
-        optimizer=_cosine_adamw(recipe.learning_rate, recipe.weight_decay, recipe.epochs * steps),
+        optimizer=cosine_adamw(recipe.learning_rate, recipe.weight_decay, recipe.epochs * steps),
         trainable=names_of(layers, arrays, nnx.Param),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
@@ -166,10 +175,15 @@ def _answered(task: TaskSpec, values: Values, labels: Answers) -> tuple[Values, 
     return values[said], labels[said]
 
 
-def _initial(layers: Layers, values: Values, seed: int) -> dict[str, npt.NDArray[np.float32]]:
+def _initial(
+    layers: Layers, values: Values, seed: int, augment: Augmentation | None
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Random numbers, and the input statistics of what is learned from: augmented, behind the front."""
     arrays = initial_arrays(layers, values.shape[1:], seed)
-    mean, deviation = input_statistics(values)
-    return {**arrays, "0.mean": mean, "0.deviation": deviation}
+    seen = values if augment is None else drawn(seed, values, augment)
+    fixed = fixed_count(layers)
+    mean, deviation = input_statistics(between(layers[:fixed], {}, seen) if fixed else seen)
+    return {**arrays, f"{fixed}.mean": mean, f"{fixed}.deviation": deviation}
 
 
 def build(task: TaskSpec, recipe: Recipe) -> Layers:
@@ -189,6 +203,8 @@ def build(task: TaskSpec, recipe: Recipe) -> Layers:
     try:
         layers = ARCHITECTURES[recipe.architecture](task, **recipe.options)
         shapes(layers, task.sensor.window_shape)
+    except Refused:
+        raise
     except (TypeError, ValueError) as error:
         raise Refused(
             Reason.FIELD_INVALID,
@@ -219,6 +235,19 @@ def _loss(label_smoothing: float) -> Loss:
 
 
 @lru_cache(maxsize=16)
+def _augmenting(loss: Loss, augmentation: Augmentation) -> Loss:
+    """``loss`` of source windows as other devices would have read them."""
+
+    def augmenting(network: Network, batch: Batch, key: Array) -> Array:
+        drawing, rest = jax.random.split(key)
+        source = batch.groups["source"]
+        source = source._replace(values=augmented(drawing, source.values, augmentation))
+        return loss(network, batch._replace(groups={**batch.groups, "source": source}), rest)
+
+    return augmenting
+
+
+@lru_cache(maxsize=16)
 def _mixing(loss: Loss) -> Loss:
     """``loss``, and the target's moments are counted into the running ones."""
 
@@ -227,12 +256,3 @@ def _mixing(loss: Loss) -> Loss:
         return loss(network, batch, key)
 
     return mixing
-
-
-@lru_cache(maxsize=16)
-def _cosine_adamw(learning_rate: float, weight_decay: float, steps: int) -> optax.GradientTransformation:
-    warm_up = min(max(steps // 20, 1), 200)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, learning_rate, warm_up, max(steps, warm_up + 1))
-    return optax.adamw(
-        schedule, weight_decay=weight_decay, mask=lambda arrays: {n: n.endswith("kernel") for n in arrays}
-    )

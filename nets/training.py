@@ -130,8 +130,8 @@ def train(
     run = compiled(program)
     initial = {name: jnp.asarray(array) for name, array in everything.items()}
     state = State(initial, optimizer.init(setting.initial))
-    best = _Best(initial)
-    best.take(_row(0, None, program, initial, validation), initial)
+    best = Best(initial)
+    best.take(row_of(0, None, program, initial, validation), initial)
     with ExitStack() as stack:
         keeper = None
         if checkpoint is not None:
@@ -145,7 +145,7 @@ def train(
             state, mean_loss, finite = run(state, setting, jnp.int32((epoch - 1) * steps), key)
             if not finite:
                 raise Refused(Reason.TRAINING_DIVERGED, field="training", epoch=epoch, found=float(mean_loss))
-            best.take(_row(epoch, float(mean_loss), program, state.arrays, validation), state.arrays)
+            best.take(row_of(epoch, float(mean_loss), program, state.arrays, validation), state.arrays)
             stop = should_stop is not None and should_stop()
             if keeper is not None:
                 keeper.save(epoch, (state, best.arrays), best.notes(), force=stop or epoch == epochs)
@@ -165,7 +165,7 @@ def merged(program: Program, arrays: Mapping[str, Any]) -> dict[str, npt.NDArray
 
 
 @dataclass
-class _Best:
+class Best:
     """The best arrays so far, and the learning curve that says why."""
 
     arrays: dict[str, Array]
@@ -202,9 +202,10 @@ def _fingerprint(layers: Layers, groups: Mapping[str, Windows], *rest: Any) -> s
     return repr((to_json(layers), sizes, *(sorted(x) if isinstance(x, frozenset) else x for x in rest)))
 
 
-def _row(
+def row_of(
     epoch: int, loss: float | None, program: Program, arrays: Mapping[str, Any], validation: Validation | None
 ) -> Epoch:
+    """One line of the learning curve: what ``arrays`` do on the validation set."""
     if validation is None:
         return Epoch(epoch, loss, None, None)
     values, labels = validation.windows
@@ -218,7 +219,7 @@ def _row(
     return Epoch(epoch, loss, float(np.average(losses, weights=weights)), accuracy)
 
 
-def _resumed(keeper: Keeper, state: State, best: _Best) -> tuple[State, _Best]:
+def _resumed(keeper: Keeper, state: State, best: Best) -> tuple[State, Best]:
     found = keeper.restore((state, best.arrays))
     if found is None:
         return state, best
@@ -226,4 +227,4 @@ def _resumed(keeper: Keeper, state: State, best: _Best) -> tuple[State, _Best]:
     state, arrays = jax.tree.map(jnp.asarray, (state, arrays))
     curve = [Epoch(**row) for row in notes["curve"]]
     loss = curve[notes["best_epoch"]].validation_loss
-    return state, _Best(arrays, notes["best_epoch"], float("inf") if loss is None else loss, curve)
+    return state, Best(arrays, notes["best_epoch"], float("inf") if loss is None else loss, curve)

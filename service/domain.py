@@ -4,6 +4,8 @@ Everything here survives JSON through ``dataclasses.asdict`` and the ``from_json
 written today can be read by the server of tomorrow.
 """
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -39,16 +41,32 @@ class PretrainSpec:
 
 
 @dataclass(frozen=True)
+class AdaptPlan:
+    """One way to adapt; an empty scope is the richest that fits the job's budget."""
+
+    scope: str
+    objectives: dict[str, float]  # weight by name
+
+
+@dataclass(frozen=True)
 class AdaptSpec:
-    """Fit ``base`` to ``target``. Empty scope and objectives leave the choice to the service."""
+    """Fit ``base`` to ``target``, or to each of ``targets``. No scope, no plan: the choice is the service's."""
 
     base: str
-    target: str
+    target: str = ""
     scope: str = ""
     objectives: dict[str, float] = field(default_factory=dict)  # weight by name
     enforce_gate: bool = True
     source: str = ""
     seed: int = 0
+    byte_budget: int = 0  # of the change after int8 export; 0: no limit
+    candidates: tuple[AdaptPlan, ...] = ()  # instead of scope and objectives
+    seed_count: int = 1
+    options: dict[str, Any] = field(default_factory=dict)  # fields of adapters.options.Options that are not the default
+    conformal_coverage: float = 0.0
+    targets: tuple[str, ...] = ()
+    source_free: bool = False
+    measure_gains: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +138,7 @@ class Decision:
     promoted: bool
     reason: str
     evidence: tuple[Evidence, ...] = ()
+    confidence: float = 0.0  # that the gate demands before it promotes; 0: it compared nothing
 
 
 @dataclass(frozen=True)
@@ -186,8 +205,28 @@ class NewVersion:
     task: dict[str, Any]  # TaskSpec.to_json()
     lineage: Lineage
     parameter_count: int
-    files: dict[str, bytes]  # artifact id -> content: "model", "adapter"
+    files: Mapping[str, bytes]  # artifact id -> content: "model", "adapter"
     history: tuple[Progress, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why something was refused, kept: what ``slipway.errors.Refused`` is built from."""
+
+    reason: str
+    field: str
+    details: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NewDevice:
+    """What came of one device of a fleet: a version, or the base and why."""
+
+    target: str
+    version: NewVersion | None = None
+    decision: Decision | None = None
+    failure: Failure | None = None
+    adapter_size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,3 +241,5 @@ class Outcome:
     identification: Identification | None = None
     stage_seconds: dict[str, float] = field(default_factory=dict)
     adapter_size_bytes: int = 0
+    explanation: str = ""  # why these candidates, where the service chose them
+    devices: tuple[NewDevice, ...] = ()

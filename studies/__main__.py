@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 
 from nets.compilation import enable_compilation_cache
-from studies import contact, keyword, page, pendulum, rover, run, wearable
+from studies import contact, harm, keyword, page, pendulum, rover, run, trigger, wearable
 from studies.study import Study
 
 OUT = Path("out/studies")
@@ -20,6 +21,7 @@ SEEDS = 5
 STUDIES: dict[str, Study] = {
     study.name: study for module in (rover, wearable, contact, pendulum, keyword) for study in module.STUDIES
 }
+OTHERS: dict[str, Callable[[Path, Path, int, Console], None]] = {"trigger": trigger.study, "harm": harm.study}
 
 
 def main(
@@ -34,16 +36,19 @@ def main(
     Example: python -m studies rover --seeds 2
     """
     console = Console(stderr=as_json)
-    if unknown := set(names or []) - set(STUDIES):
-        console.print(f"Unknown: {', '.join(sorted(unknown))}. Studies: {', '.join(STUDIES)}.")
+    if unknown := set(names or []) - {*STUDIES, *OTHERS}:
+        console.print(f"Unknown: {', '.join(sorted(unknown))}. Studies: {', '.join((*STUDIES, *OTHERS))}.")
         raise typer.Exit(2)
     enable_compilation_cache(Path(os.environ.get("JAX_COMPILATION_CACHE_DIR", "out/cache/jax")))
     folder = Path(os.environ["SLIPWAY_DATA"]) if os.environ.get("SLIPWAY_DATA") else None
-    for name in names or STUDIES:
-        if folder is None or not (folder / STUDIES[name].recording).is_dir():
+    for name in names or (*STUDIES, *OTHERS):
+        recording = STUDIES[name].recording if name in STUDIES else keyword.NAME
+        if folder is None or not (folder / recording).is_dir():
             console.print(f"{name}: skipped, no data: set SLIPWAY_DATA, or slipway-server data fetch")
-            continue
-        run.study(STUDIES[name], folder, OUT, seeds, console)
+        elif name in STUDIES:
+            run.study(STUDIES[name], folder, OUT, seeds, console)
+        else:
+            OTHERS[name](folder, OUT, seeds, console)
     if as_json:
         json.dump({file.stem: json.loads(file.read_text()) for file in sorted(OUT.glob("*.json"))}, sys.stdout)
     if PAGE.parent.is_dir() and OUT.is_dir():

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from adapters.gains import gains
 from sim.generate import windows
 from sim.priors import Prior
-from studies.gains import gains
 from studies.ladder import SHOTS, STRETCHES_S, Case, climb
 from studies.scores import Scores
 from studies.study import Domain, Study

@@ -19,6 +19,8 @@ from studies import contact, keyword, pendulum, rover, wearable
 from studies.study import Domain, Study
 from studies.wearable import PHONE, WATCH
 
+SIMULATED = 24_000  # windows at most: many bases are learned, and each should take a minute
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -72,7 +74,7 @@ def base(scenario: Scenario, source: Domain, seed: int, kept: Path) -> Base:
 
 
 def _simulated(study: Study, folder: Path, seed: int) -> Domain:
-    return Domain(*windows(study.world, jax.random.key(seed), study.window_count))
+    return Domain(*windows(study.world, jax.random.key(seed), min(study.window_count, SIMULATED)))
 
 
 def _of_study(study: Study) -> Scenario:

@@ -1,7 +1,7 @@
 """Be sure of each window, and right about all of them together.
 
-With an even marginal this is SHOT-IM. Sensor data are rarely even: spreading predictions over classes that are not there
-does harm, so the expected marginal is a given of the adaptation (estimated from the base by default).
+With an even marginal this is SHOT-IM. Sensor data are rarely even: spreading predictions over classes that are not
+there does harm, so the expected marginal is a given of the adaptation (estimated from the base by default).
 
 Reference: Liang et al. 2020, SHOT, https://arxiv.org/abs/2002.08546, equation 3.
 """

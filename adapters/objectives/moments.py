@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from adapters.objective import CLASSES, OUTPUTS, Arrays, Need, Pools, Term
 from nets.inference import between
-from nets.layers import BatchNorm, Normalize
+from nets.layers import BatchNorm, Layers, Normalize
 from nets.model import Model
 from slipway.errors import Reason, Refused
 from slipway.windows import Values
@@ -32,8 +32,22 @@ def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
     Raises:
         Refused: FIELD_INVALID when the scope holds no statistics.
     """
-    layers = [index for index in range(len(model.layers)) if f"{index}.mean" in names]
-    if not layers:
+    layers = statistics_in(names, model.layers)
+    arrays = dict(model.arrays)
+    for index in layers:
+        mean, variance = _moments(_reaching(model, arrays, index, pools.target.values))
+        arrays |= statistics(model, index, mean, variance)
+    return arrays
+
+
+def statistics_in(names: frozenset[str], layers: Layers) -> tuple[int, ...]:
+    """Indices of the layers whose statistics are in ``names``, from the input upwards.
+
+    Raises:
+        Refused: FIELD_INVALID when there are none.
+    """
+    found = tuple(index for index in range(len(layers)) if f"{index}.mean" in names)
+    if not found:
         raise Refused(
             Reason.FIELD_INVALID,
             field="scope",
@@ -41,11 +55,7 @@ def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
             found=sorted(names)[:3],
             remedy="Use input_statistics, norm_statistics or both.",
         )
-    arrays = dict(model.arrays)
-    for index in layers:
-        mean, variance = _moments(_reaching(model, arrays, index, pools.target.values))
-        arrays |= _statistics(model, index, mean, variance)
-    return arrays
+    return found
 
 
 def from_statistics(model: Model, mean: Doubles, variance: Doubles) -> Model:
@@ -63,7 +73,7 @@ def from_statistics(model: Model, mean: Doubles, variance: Doubles) -> Model:
         remedy = "Upload windows, and adapt with another scope."
         problem = "the model has no input statistics to set"
         raise Refused(Reason.FIELD_INVALID, field="scope", problem=problem, found=model.layers[0], remedy=remedy)
-    return Model(model.task, model.layers, {**model.arrays, **_statistics(model, 0, mean, variance)})
+    return Model(model.task, model.layers, {**model.arrays, **statistics(model, 0, mean, variance)})
 
 
 def _reaching(model: Model, arrays: Arrays, index: int, values: Values) -> Iterator[npt.NDArray[np.float32]]:
@@ -85,7 +95,11 @@ def _moments(parts: Iterator[npt.NDArray[np.float32]]) -> tuple[Doubles, Doubles
     return mean, squares / max(count, 1)
 
 
-def _statistics(model: Model, index: int, mean: Doubles, variance: Doubles) -> Arrays:
+def statistics(model: Model, index: int, mean: Doubles, variance: Doubles) -> Arrays:
+    """What layer ``index`` holds, ``"<index>.<name>"``, when ``mean`` and ``variance`` (channels,) reach it.
+
+    A channel that is constant in the pool keeps the base's scale: its deviation says nothing.
+    """
     layer = model.layers[index]
     spread = "deviation" if isinstance(layer, Normalize) else "variance"
     before = model.arrays[f"{index}.{spread}"].astype(np.float64)

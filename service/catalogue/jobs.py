@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from service.catalogue.records import Failure, Job, JobArtifact, kind_of, result_from, spec_from
+from service.catalogue.records import Job, JobArtifact, kind_of, result_from, spec_from
 from service.catalogue.references import resolve
 from service.catalogue.requests import RequestKey, answer_of, remember
 from service.catalogue.tables import job_artifacts, jobs
-from service.domain import ENDED, JobSpec, JobState, Progress
+from service.domain import ENDED, Failure, JobSpec, JobState, Progress
 from slipway.errors import Reason, Refused
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, or_, select, update
 
 from service.catalogue.jobs import record
-from service.catalogue.records import Failure, Job, JobResult
+from service.catalogue.records import Job, JobResult
 from service.catalogue.tables import jobs
-from service.domain import JobState, Progress
+from service.domain import Failure, JobState, Progress
 from slipway.errors import Reason
 
 

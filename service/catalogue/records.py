@@ -6,10 +6,13 @@ from typing import Any
 
 from service.domain import (
     JOB_KINDS,
+    AdaptPlan,
+    AdaptSpec,
     DataReference,
     Decision,
     Evaluation,
     Evidence,
+    Failure,
     Identification,
     JobSpec,
     JobState,
@@ -59,15 +62,6 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """What ``Refused`` is built from, kept."""
-
-    reason: str
-    field: str
-    details: dict[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class JobArtifact:
     """A row of ``job_artifacts``."""
 
@@ -75,6 +69,17 @@ class JobArtifact:
     id: str
     sha256: str
     size_bytes: int
+
+
+@dataclass(frozen=True)
+class Device:
+    """What came of one device of a fleet."""
+
+    target: str
+    version: str = ""
+    decision: Decision | None = None
+    failure: Failure | None = None
+    adapter_size_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class JobResult:
     stage_seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     peak_memory_bytes: int = 0
     adapter_size_bytes: int = 0
+    explanation: str = ""
+    devices: tuple[Device, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -165,6 +172,8 @@ class ModelChannel:
 def spec_from(kind: str, document: dict[str, Any]) -> JobSpec:
     """Read a job's spec."""
     lists = {key: tuple(value) for key, value in document.items() if isinstance(value, list)}
+    if JOB_KINDS[kind] is AdaptSpec and "candidates" in lists:
+        lists["candidates"] = tuple(AdaptPlan(**plan) for plan in lists["candidates"])
     return JOB_KINDS[kind](**{**document, **lists})
 
 
@@ -209,5 +218,11 @@ def result_from(document: dict[str, Any] | None) -> JobResult | None:
         "decision": decision_from(document["decision"]),
         "evaluation": evaluation_from(document["evaluation"]),
         "identification": identification_from(document.get("identification")),
+        "devices": tuple(map(_device_from, document.get("devices", ()))),
     }
     return JobResult(**{**document, **parts})
+
+
+def _device_from(document: dict[str, Any]) -> Device:
+    failure = None if document["failure"] is None else Failure(**document["failure"])
+    return Device(**{**document, "decision": decision_from(document["decision"]), "failure": failure})

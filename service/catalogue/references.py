@@ -34,7 +34,10 @@ def resolve(connection: Connection, spec: JobSpec) -> JobSpec:
             remedy = "Retrain with the labels: a pretrain job from a dataset of the device's windows with targets."
             problem = "adaptation of regressions is not offered"
             _refuse_regression(connection, spec.base, "job.adapt.base", problem, remedy)
-            _need_windows(connection, spec.target, "job.adapt.target", or_statistics=True)
+            if spec.target:
+                _need_windows(connection, spec.target, "job.adapt.target", or_statistics=True)
+            for number, target in enumerate(spec.targets):  # an empty one is refused alone, by the worker
+                datasets.get(connection, dataset_id(target, "job.adapt.targets"), f"job.adapt.targets[{number}]")
             if spec.source:
                 _need_windows(connection, spec.source, "job.adapt.source")
         case ExportSpec():

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from service import names
 from service.catalogue.requests import RequestKey
+from service.domain import Failure
 from service.names import uuid_text
 from slipway.errors import Reason, Refused
 
@@ -55,6 +57,29 @@ def whole(value: int, field: str, limit: int) -> int:
         problem, remedy = f"needs 0 to {limit}", "Send a number in this range."
         raise Refused(Reason.FIELD_INVALID, field=field, problem=problem, found=value, remedy=remedy)
     return value
+
+
+def version_named(name: str, field: str) -> str:
+    """The resource name of a version, if ``name`` is one.
+
+    Raises:
+        Refused: FIELD_REQUIRED or FIELD_INVALID.
+    """
+    return names.version_name(*names.version_key(name, field))
+
+
+def dataset_named(name: str, field: str) -> str:
+    """The resource name of a dataset, if ``name`` is one.
+
+    Raises:
+        Refused: FIELD_REQUIRED or FIELD_INVALID.
+    """
+    return "datasets/" + names.dataset_id(name, field)
+
+
+def refusal(failure: Failure) -> Refused:
+    """The refusal that a failed job, or a refused device, keeps."""
+    return Refused(Reason(failure.reason), field=failure.field, **failure.details)
 
 
 def unknown_number(field: str, number: int, known: list[str]) -> Refused:

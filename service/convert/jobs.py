@@ -1,15 +1,21 @@
 """Jobs: what is asked for, and how it went."""
 
-import math
 from typing import Any
 
-from service import names
-from service.catalogue.records import Failure, Job, JobArtifact
-from service.convert import identification
-from service.convert.common import SEED_LIMIT, text, timestamp, unknown_number, whole
+from service.catalogue.records import Job, JobArtifact
+from service.convert import adaptation, identification
+from service.convert.common import (
+    SEED_LIMIT,
+    dataset_named,
+    refusal,
+    text,
+    timestamp,
+    unknown_number,
+    version_named,
+    whole,
+)
 from service.domain import (
     AdaptSpec,
-    Decision,
     EvaluateSpec,
     Evaluation,
     ExportSpec,
@@ -25,7 +31,6 @@ from slipway.v1 import jobs_pb2, spec_pb2
 
 EPOCH_LIMIT = 100_000
 SIMULATED_WINDOW_LIMIT = 100_000_000
-OBJECTIVE_LIMIT = 16
 
 _FORMS = {
     jobs_pb2.EvaluateSpec.FORM_UNSPECIFIED: "learned",
@@ -46,10 +51,10 @@ def spec_from(job: jobs_pb2.Job) -> JobSpec:
         case "pretrain":
             return _pretrain_from(job.pretrain)
         case "adapt":
-            return _adapt_from(job.adapt)
+            return adaptation.spec_from(job.adapt)
         case "export":
-            version = _version(job.export.version, "job.export.version")
-            return ExportSpec(version, _dataset(job.export.calibration, "job.export.calibration"))
+            version = version_named(job.export.version, "job.export.version")
+            return ExportSpec(version, dataset_named(job.export.calibration, "job.export.calibration"))
         case "evaluate":
             return _evaluate_from(job.evaluate)
         case "identify":
@@ -85,17 +90,6 @@ def progress_to(progress: Progress) -> jobs_pb2.Progress:
     return jobs_pb2.Progress(**vars(progress))
 
 
-def decision_to(decision: Decision) -> jobs_pb2.Decision:
-    """Write the gate's decision."""
-    rows = [jobs_pb2.Evidence(**vars(each)) for each in decision.evidence]
-    return jobs_pb2.Decision(chosen=decision.chosen, promoted=decision.promoted, reason=decision.reason, evidence=rows)
-
-
-def refusal(failure: Failure) -> Refused:
-    """The refusal that a failed job keeps."""
-    return Refused(Reason(failure.reason), field=failure.field, **failure.details)
-
-
 def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
     source: dict[str, Any] = {}
     match spec.WhichOneof("source"):
@@ -104,7 +98,7 @@ def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
             count = whole(spec.world.window_count, "job.pretrain.world.window_count", SIMULATED_WINDOW_LIMIT)
             source |= {"window_count": count, **identification.source_from(spec.world)}
         case "dataset":
-            source["dataset"] = _dataset(spec.dataset, "job.pretrain.dataset")
+            source["dataset"] = dataset_named(spec.dataset, "job.pretrain.dataset")
         case _:
             raise Refused(Reason.FIELD_REQUIRED, field="job.pretrain.source")
     return PretrainSpec(
@@ -116,40 +110,9 @@ def _pretrain_from(spec: jobs_pb2.PretrainSpec) -> PretrainSpec:
     )
 
 
-def _adapt_from(spec: jobs_pb2.AdaptSpec) -> AdaptSpec:
-    if spec.gate_policy not in jobs_pb2.AdaptSpec.GatePolicy.values():
-        raise unknown_number("job.adapt.gate_policy", spec.gate_policy, jobs_pb2.AdaptSpec.GatePolicy.keys())
-    return AdaptSpec(
-        base=_version(spec.base, "job.adapt.base"),
-        target=_dataset(spec.target, "job.adapt.target"),
-        scope=text(spec.scope, "job.adapt.scope"),
-        objectives=_objectives_from(spec),
-        enforce_gate=spec.gate_policy != jobs_pb2.AdaptSpec.REPORT_ONLY,
-        source=_dataset(spec.source, "job.adapt.source") if spec.source else "",
-        seed=whole(spec.seed, "job.adapt.seed", SEED_LIMIT),
-    )
-
-
-def _objectives_from(spec: jobs_pb2.AdaptSpec) -> dict[str, float]:
-    field = "job.adapt.objectives"
-    if len(spec.objectives) > OBJECTIVE_LIMIT:
-        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=len(spec.objectives), limit=OBJECTIVE_LIMIT)
-    weights: dict[str, float] = {}
-    for each in spec.objectives:
-        name = text(each.objective, f"{field}.objective", required=True)
-        if name in weights or not (math.isfinite(each.weight) and each.weight >= 0):
-            words = {
-                "problem": "needs each objective once, with a weight of 0 or more",
-                "found": f"{name} {each.weight}",
-            }
-            raise Refused(Reason.FIELD_INVALID, field=field, **words, remedy="Merge or correct the weights.")
-        weights[name] = each.weight or 1.0
-    return weights
-
-
 def _evaluate_from(spec: jobs_pb2.EvaluateSpec) -> EvaluateSpec:
-    version = _version(spec.version, "job.evaluate.version")
-    dataset = _dataset(spec.dataset, "job.evaluate.dataset")
+    version = version_named(spec.version, "job.evaluate.version")
+    dataset = dataset_named(spec.dataset, "job.evaluate.dataset")
     if spec.form not in _FORMS:
         raise unknown_number("job.evaluate.form", spec.form, jobs_pb2.EvaluateSpec.Form.keys())
     return EvaluateSpec(version, dataset, _FORMS[spec.form])
@@ -166,7 +129,7 @@ def _spec_to(spec: JobSpec) -> dict[str, Any]:
             source: dict[str, Any] = {"dataset": spec.dataset} if spec.dataset else {"world": _world_to(spec)}
             return {"pretrain": jobs_pb2.PretrainSpec(model_id=spec.model_id, **source, **common)}
         case AdaptSpec():
-            return {"adapt": _adapt_to(spec)}
+            return {"adapt": adaptation.spec_to(spec)}
         case ExportSpec():
             return {"export": jobs_pb2.ExportSpec(version=spec.version, calibration=spec.calibration)}
         case IdentifySpec():
@@ -186,20 +149,6 @@ def _world_to(spec: PretrainSpec) -> jobs_pb2.WorldSource:
     )
 
 
-def _adapt_to(spec: AdaptSpec) -> jobs_pb2.AdaptSpec:
-    policy = jobs_pb2.AdaptSpec.ENFORCE if spec.enforce_gate else jobs_pb2.AdaptSpec.REPORT_ONLY
-    objectives = [jobs_pb2.WeightedObjective(objective=name, weight=w) for name, w in spec.objectives.items()]
-    return jobs_pb2.AdaptSpec(
-        base=spec.base,
-        target=spec.target,
-        scope=spec.scope,
-        objectives=objectives,
-        gate_policy=policy,
-        source=spec.source,
-        seed=spec.seed,
-    )
-
-
 def _result_to(job: Job) -> jobs_pb2.JobResult:
     assert job.result is not None
     result = job.result
@@ -209,11 +158,13 @@ def _result_to(job: Job) -> jobs_pb2.JobResult:
         peak_memory_bytes=result.peak_memory_bytes,
         adapter_size_bytes=result.adapter_size_bytes,
         artifacts=[_artifact_to(each) for each in job.artifacts],
+        explanation=result.explanation,
+        devices=[adaptation.device_to(each) for each in result.devices],
     )
     if result.identification is not None:
         message.identification.CopyFrom(identification.result_to(result.identification))
     if result.decision is not None:
-        message.decision.CopyFrom(decision_to(result.decision))
+        message.decision.CopyFrom(adaptation.decision_to(result.decision))
     if result.evaluation is not None:
         message.evaluation.CopyFrom(_evaluation_to(result.evaluation))
     return message
@@ -228,11 +179,3 @@ def _evaluation_to(evaluation: Evaluation) -> jobs_pb2.Evaluation:
 def _artifact_to(artifact: JobArtifact) -> spec_pb2.Artifact:
     name = f"jobs/{artifact.job_id}/artifacts/{artifact.id}"
     return spec_pb2.Artifact(name=name, sha256=artifact.sha256, size_bytes=artifact.size_bytes)
-
-
-def _version(name: str, field: str) -> str:
-    return names.version_name(*names.version_key(name, field))
-
-
-def _dataset(name: str, field: str) -> str:
-    return "datasets/" + names.dataset_id(name, field)

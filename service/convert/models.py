@@ -3,8 +3,9 @@
 from service.catalogue.channels import etag
 from service.catalogue.records import Artifact, Model, ModelChannel, Version
 from service.catalogue.reports import Report
+from service.convert.adaptation import decision_to
 from service.convert.common import text, timestamp
-from service.convert.jobs import decision_to, progress_to
+from service.convert.jobs import progress_to
 from service.convert.spec import task_to
 from service.names import version_key, version_name
 from slipway.errors import Reason, Refused

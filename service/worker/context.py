@@ -49,6 +49,7 @@ class Context:
     dataset: Callable[[str], StoredWindows]  # by resource name
     artifact: Callable[[str, str], bytes]  # by version name and artifact id
     worlds: Mapping[str, Any] = field(default_factory=dict)  # the operator's own, beside ``sim.catalog.WORLDS``
+    prior: Callable[[str], str] = lambda version: ""  # JSON of the prior behind a version; empty: nothing was simulated
 
 
 def load_windows(catalogue: Catalogue, blobs: Blobs, name: str) -> StoredWindows:
@@ -79,6 +80,20 @@ def load_artifact(catalogue: Catalogue, blobs: Blobs, version: str, artifact_id:
     """
     key = version_key(version, "version")
     return blobs.get(catalogue.read(models.artifact, *key, artifact_id, "artifact").sha256)
+
+
+def load_prior(catalogue: Catalogue, version: str) -> str:
+    """The prior that a version, or the base it was adapted from, was simulated from, as JSON; empty if none was.
+
+    Raises:
+        Refused: MODEL_NOT_FOUND or VERSION_NOT_FOUND.
+    """
+    while version:
+        lineage = catalogue.read(models.version, *version_key(version, "version")).lineage
+        if lineage.prior_json:
+            return lineage.prior_json
+        version = lineage.parent
+    return ""
 
 
 def _with_files(connection: Connection, name: str) -> tuple[Dataset, list[str]]:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -18,13 +18,13 @@ from service.catalogue import jobs, leases, models
 from service.catalogue.engine import Catalogue
 from service.catalogue.leases import Lease, LeaseLost
 from service.catalogue.models import Stored
-from service.catalogue.records import Failure, JobResult, kind_of
+from service.catalogue.records import Device, JobResult, kind_of
 from service.clock import now_us
 from service.config import Config
-from service.domain import JobSpec, NewVersion, Outcome, Progress
+from service.domain import Failure, JobSpec, NewVersion, Outcome, Progress
 from service.errors import internal
 from service.names import version_key
-from service.worker.context import Cancelled, Context, load_artifact, load_windows
+from service.worker.context import Cancelled, Context, load_artifact, load_prior, load_windows
 from service.worker.keeper import Keeper
 from slipway.errors import Refused
 
@@ -81,6 +81,7 @@ def _run(place: Workplace, lease: Lease) -> None:
             dataset=partial(load_windows, place.catalogue, place.blobs),
             artifact=partial(load_artifact, place.catalogue, place.blobs),
             worlds=place.worlds,
+            prior=partial(load_prior, place.catalogue),
         )
         try:
             outcome = place.pipelines[kind_of(lease.job.spec)](lease.job.spec, context)
@@ -98,7 +99,8 @@ def _run(place: Workplace, lease: Lease) -> None:
 
 def _commit(place: Workplace, lease: Lease, outcome: Outcome, progress: Progress | None) -> None:
     """Put the files first, where nobody sees them, then enter everything in one transaction."""
-    files = _put(place.blobs, outcome.version.files if outcome.version else {})
+    versions = [outcome.version, *(device.version for device in outcome.devices)]
+    files = [_put(place.blobs, version.files if version else {}) for version in versions]
     artifacts = _put(place.blobs, outcome.artifacts)
     result = JobResult(
         decision=outcome.decision,
@@ -107,27 +109,34 @@ def _commit(place: Workplace, lease: Lease, outcome: Outcome, progress: Progress
         stage_seconds=outcome.stage_seconds,
         peak_memory_bytes=_peak_memory_bytes(),
         adapter_size_bytes=outcome.adapter_size_bytes,
+        explanation=outcome.explanation,
     )
-    place.catalogue.write(_enter, lease, outcome.version, files, outcome.artifacts_of, artifacts, result, progress)
+    place.catalogue.write(_enter, lease, outcome, files, artifacts, result, progress)
 
 
 def _enter(
     connection: Connection,
     lease: Lease,
-    version: NewVersion | None,
-    files: Stored,
-    artifacts_of: str,
+    outcome: Outcome,
+    files: Sequence[Stored],
     artifacts: Stored,
     result: JobResult,
     progress: Progress | None,
 ) -> None:
     time_us = now_us()
-    if version is not None:
-        result = replace(result, version=models.add_version(connection, version, files, lease.job.id, time_us))
-    if artifacts and not artifacts_of:
+
+    def enter(version: NewVersion | None, stored: Stored) -> str:
+        return models.add_version(connection, version, stored, lease.job.id, time_us) if version else ""
+
+    devices = [
+        Device(each.target, enter(each.version, stored), each.decision, each.failure, each.adapter_size_bytes)
+        for each, stored in zip(outcome.devices, files[1:], strict=True)
+    ]
+    result = replace(result, version=enter(outcome.version, files[0]), devices=tuple(devices))
+    if artifacts and not outcome.artifacts_of:
         jobs.add_artifacts(connection, lease.job.id, artifacts)
     elif artifacts:
-        models.add_artifacts(connection, *version_key(artifacts_of, "artifacts_of"), artifacts)
+        models.add_artifacts(connection, *version_key(outcome.artifacts_of, "artifacts_of"), artifacts)
     leases.succeed(connection, lease, result, progress, time_us)
 
 

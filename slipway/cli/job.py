@@ -1,15 +1,14 @@
 """``slipway job``: long work on the server."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from slipway.cli import show
+from slipway.cli.job_options import candidate_of, curriculum_of, json_file, weighted
 from slipway.cli.job_view import age, describe, outcome, subject
 from slipway.cli.options import DEFAULT_SERVER, Json, Server, Wait, example, group
-from slipway.errors import Reason, Refused
 from slipway.names import job_name, short
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ app = group("Long work on the server: pretrain, adapt, export, evaluate, identif
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help='Such as "jobs/…", or its last part.')]
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help='Such as "rover/1" or "models/rover/versions/1".')]
-ENDINGS = {"report": ".html", "fit": ".json"}
+ENDINGS = {"report": ".html", "fit": ".json", "receipt": ".json", "receipts": ".json"}
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 
 
@@ -53,7 +52,7 @@ def pretrain(
         raise typer.BadParameter("Give either --world or --dataset.")
     if dataset and (prior or identification or curriculum):
         raise typer.BadParameter("--prior, --identification and --curriculum go with --world.")
-    rows = _json_file(prior) if prior else None
+    rows = json_file(prior) if prior else None
     with connect(server) as client:
         made = client.jobs.pretrain(
             model,
@@ -61,7 +60,7 @@ def pretrain(
             window_count=windows,
             prior=rows,
             identification=identification,
-            curriculum=_curriculum(curriculum) if curriculum else None,
+            curriculum=curriculum_of(curriculum) if curriculum else None,
             dataset=dataset,
             architecture=architecture,
             epoch_count=epochs,
@@ -73,12 +72,29 @@ def pretrain(
 @app.command(epilog=example("job adapt rover/1 garage --wait"))
 def adapt(
     base: VersionName,
-    target: Annotated[str, typer.Argument(metavar="DATASET", help="What the device measured.")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="DATASET…", help="What the device measured; several: a fleet.")
+    ],
     scope: Annotated[str, typer.Option(help="Which numbers may change; empty: the service chooses.")] = "",
     objective: Annotated[
         list[str] | None, typer.Option(metavar="NAME[=WEIGHT]", help="What pulls them; may be given several times.")
     ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SCOPE:NAME[=WEIGHT][+…]", help="One of several ways that compete, instead of --scope."),
+    ] = None,
+    budget: Annotated[
+        int, typer.Option(metavar="BYTES", help="Of the change on the device after int8 export, instead of --scope.")
+    ] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=10, help="How often each way is run, with other seeds.")] = 1,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=N", help="Such as learning_rate=0.01 or step_count=200; several times."),
+    ] = None,
+    coverage: Annotated[float, typer.Option(help="Share that sets of classes shall cover; 0: no sets.")] = 0.0,
     source: Annotated[str, typer.Option(help="Labelled dataset to compare with.")] = "",
+    source_free: Annotated[bool, typer.Option("--source-free", help="Compare with no source window at all.")] = False,
+    gains: Annotated[bool, typer.Option("--gains", help="Measure what the base is worth, where labels allow.")] = False,
     report_only: Annotated[bool, typer.Option("--report-only", help="Make a version whatever the gate says.")] = False,
     seed: Seed = 0,
     wait: Wait = False,
@@ -88,10 +104,22 @@ def adapt(
     """Fit a version to what a device measures; the gate decides whether the change is worth it."""
     from slipway.client import connect
 
-    weights = dict(map(_weighted, objective or ()))
     with connect(server) as client:
         made = client.jobs.adapt(
-            base, target, scope=scope, objectives=weights, enforce_gate=not report_only, source=source, seed=seed
+            base,
+            targets[0] if len(targets) == 1 else targets,
+            scope=scope,
+            objectives=dict(weighted("objective", text) for text in objective or ()),
+            enforce_gate=not report_only,
+            source=source,
+            seed=seed,
+            byte_budget=budget,
+            candidates=[candidate_of(text) for text in candidate or ()],
+            seed_count=0 if seeds == 1 else seeds,
+            options=dict(weighted("option", text) for text in option or ()),
+            conformal_coverage=coverage,
+            source_free=source_free,
+            measure_gains=gains,
         )
         _created(client, made, wait, as_json)
 
@@ -150,7 +178,7 @@ def identify(
     """Fit a simulator to a recording: which parameters made it, and can the simulator make it at all?"""
     from slipway.client import connect
 
-    rows = _json_file(prior) if prior else None
+    rows = json_file(prior) if prior else None
     with connect(server) as client:
         made = client.jobs.identify(
             world, dataset, prior=rows, names=keeps or (), method=method, simulation_count=simulations, seed=seed
@@ -161,7 +189,7 @@ def identify(
 @app.command(epilog=example("job download j036cea7ea9d04de5 report --output report.html"))
 def download(
     name: JobName,
-    artifact: Annotated[str, typer.Argument(help='"report" (HTML) or "fit" (JSON) of an identification.')] = "report",
+    artifact: Annotated[str, typer.Argument(help='"report" (HTML), "fit", "receipt" or "receipts" (JSON).')] = "report",
     output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Where to write it.")] = None,
     server: Server = DEFAULT_SERVER,
     as_json: Json = False,
@@ -240,30 +268,3 @@ def _follow(client: "Client", name: str, as_json: bool) -> None:
     show.emit(job, as_json, lambda: describe(job))
     if job.state != "SUCCEEDED":
         raise typer.Exit(1)
-
-
-def _weighted(text: str) -> tuple[str, float]:
-    name, _, weight = text.partition("=")
-    try:
-        return name, float(weight or 1.0)
-    except ValueError as error:
-        raise typer.BadParameter(f"--objective {text}: the weight is no number.") from error
-
-
-def _curriculum(text: str) -> dict[str, float]:
-    pairs = (part.partition("=") for part in text.split(",")) if text != "default" else ()
-    try:
-        return {name: float(number) for name, _, number in pairs}
-    except ValueError as error:
-        raise typer.BadParameter('--curriculum is "default", or such as "round_count=8,step=0.1".') from error
-
-
-def _json_file(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        remedy = "Write one JSON object: a distribution for each parameter."
-        raise Refused(Reason.FIELD_INVALID, field="prior", problem=error, found=path.name, remedy=remedy) from error
-    if not isinstance(value, dict):
-        raise typer.BadParameter("--prior needs a JSON object.")
-    return value

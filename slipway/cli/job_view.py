@@ -6,7 +6,7 @@ from slipway.cli import show
 from slipway.names import short
 
 if TYPE_CHECKING:
-    from slipway.client.values import Decision, Evaluation, Identification, Job
+    from slipway.client.values import Decision, DeviceResult, Evaluation, Identification, Job
 
 
 def describe(job: "Job") -> None:
@@ -26,8 +26,12 @@ def describe(job: "Job") -> None:
         ("created", age(job)),
     ]
     show.facts(f"{job.name} · {job.kind}", pairs)
+    if result and result.explanation:
+        show.console().print(f"\n{result.explanation}")
     if result and result.decision:
         _describe_decision(result.decision)
+    if result and result.devices:
+        _describe_devices(result.devices)
     if result and result.evaluation:
         _describe_evaluation(result.evaluation)
     if result and result.identification:
@@ -50,6 +54,20 @@ def _describe_decision(decision: "Decision") -> None:
         for row in decision.evidence
     )
     show.table(("candidate", *(f"{name}>" for name in validators), "mean rank>", "veto"), rows, "No evidence.")
+
+
+def _describe_devices(devices: "tuple[DeviceResult, ...]") -> None:
+    show.console().print()
+    rows = (
+        (
+            short(row.target),
+            short(row.version) or ("[red]refused[/red]" if row.error else "base kept"),
+            show.size_words(row.adapter_size_bytes) if row.version else "",
+            row.error.message if row.error else row.decision.reason if row.decision else "",
+        )
+        for row in devices
+    )
+    show.table(("device", "version", "adapter>", "because"), rows, "No device.")
 
 
 def _describe_evaluation(evaluation: "Evaluation") -> None:
@@ -98,7 +116,8 @@ def subject(job: "Job") -> str:
         world = spec.get("world")
         return f"{spec['model_id']} from {world['world'] if world else short(spec['dataset'])}"
     if job.kind == "adapt":
-        return f"{short(spec['base'])} to {short(spec['target'])}"
+        targets = spec["targets"]
+        return f"{short(spec['base'])} to {f'{len(targets)} devices' if targets else short(spec['target'])}"
     if job.kind == "identify":
         return f"{spec['world']} from {short(spec['dataset'])}"
     if job.kind == "evaluate":
@@ -117,6 +136,9 @@ def outcome(job: "Job") -> str:
         return "R² " + " ".join(f"{output.determination:.2f}" for output in job.result.evaluation.outputs)
     if job.result and job.result.evaluation:
         return f"accuracy {job.result.evaluation.accuracy:.2%}"
+    if job.result and job.result.devices:
+        made = sum(bool(device.version) for device in job.result.devices)
+        return f"{made} of {len(job.result.devices)} adapted"
     if job.result and job.result.decision and not job.result.decision.promoted:
         return "base kept"
     return short(job.result.version) if job.result else ""

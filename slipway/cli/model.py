@@ -1,11 +1,11 @@
 """``slipway model``: what was learned."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway.cli import show
+from slipway.cli import receipt_view, show
 from slipway.cli.options import DEFAULT_SERVER, Json, Server, example, group
 from slipway.names import last_part, version_name
 
@@ -16,6 +16,7 @@ app = group("Models, their versions and the channels that devices follow.")
 channel_app = group("Names that point at versions; devices follow them.")
 app.add_typer(channel_app, name="channel")
 
+ENDINGS = {"receipt": ".json", "report": ".html"}
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help='Such as "rover" or "models/rover".')]
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help='Such as "rover/1" or "models/rover/versions/1".')]
 ChannelName = Annotated[str, typer.Argument(metavar="CHANNEL", help='Such as "stable", "candidate" or "beta".')]
@@ -39,13 +40,16 @@ def show_(
     server: Server = DEFAULT_SERVER,
     as_json: Json = False,
 ) -> None:
-    """Show a model, or one of its versions with lineage and files."""
+    """Show a model, or one of its versions with lineage, files and receipt."""
     from slipway.client import connect
 
     with connect(server) as client:
         if "/" in name.removeprefix("models/"):
             version = client.models.version(name)
-            show.emit(version, as_json, lambda: _describe_version(version))
+            has_receipt = any(file.name.endswith("/receipt") for file in version.artifacts)
+            receipt = client.models.receipt(name) if has_receipt else None
+            value = {**show.plain(version), "receipt": receipt}
+            show.emit(value, as_json, lambda: _describe_version(version, receipt))
         else:
             model = client.models.get(name)
             channels = list(client.models.channels(name))
@@ -77,7 +81,7 @@ def versions(model: ModelName, server: Server = DEFAULT_SERVER, as_json: Json = 
 def download(
     version: VersionName,
     artifact: Annotated[
-        str, typer.Argument(help='"bundle", "int8_onnx", "float_onnx", "adapter" or "model".')
+        str, typer.Argument(help='"bundle", "int8_onnx", "float_onnx", "adapter", "model", "receipt" or "report".')
     ] = "bundle",
     output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Where to write it.")] = None,
     server: Server = DEFAULT_SERVER,
@@ -87,12 +91,22 @@ def download(
     from slipway.client import connect
 
     name = version_name(version)
-    path = output or Path("-".join([*name.split("/")[1::2], artifact]))
+    path = output or Path("-".join([*name.split("/")[1::2], artifact]) + ENDINGS.get(artifact, ""))
     with connect(server) as client, show.bar(f"downloading {artifact}", "bytes") as progress:
         found = client.models.download_artifact(f"{name}/artifacts/{artifact}", path, progress=progress)
     value = {"path": str(path), "sha256": found.sha256, "size_bytes": found.size_bytes}
     words = f"{path}  {show.size_words(found.size_bytes)}  {found.sha256}"
     show.emit(value, as_json, lambda: show.console().print(words))
+
+
+@app.command(epilog=example("model receipt rover/2"))
+def receipt(version: VersionName, server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+    """Show how an adapted version came about: what was tried, who voted for what, and what the gate decided."""
+    from slipway.client import connect
+
+    with connect(server) as client:
+        found = client.models.receipt(version)
+    show.emit(found, as_json, lambda: receipt_view.describe(found))
 
 
 @channel_app.command("show", epilog=example("model channel show rover stable"))
@@ -143,7 +157,7 @@ def _answer_words(model: "Model") -> str:
     return ", ".join((*model.task.classes, *outputs))
 
 
-def _describe_version(version: "Version") -> None:
+def _describe_version(version: "Version", receipt: "dict[str, Any] | None") -> None:
     lineage = version.lineage
     pairs = [("parameters", f"{version.parameter_count:,}")]
     if lineage:
@@ -158,3 +172,5 @@ def _describe_version(version: "Version") -> None:
     show.console().print()
     rows = ((a.name.rpartition("/")[2], show.size_words(a.size_bytes), a.sha256) for a in version.artifacts)
     show.table(("file", "size>", "sha-256"), rows, "No files yet; run an export job.")
+    if receipt is not None:
+        receipt_view.describe(receipt)

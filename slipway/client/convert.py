@@ -1,6 +1,6 @@
 """From messages to plain values and back: the only place of the client that walks protobuf."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,7 @@ RECORDS: dict[str, type] = {
         values.Marginal,
         values.Reach,
         values.Identification,
+        values.DeviceResult,
         values.JobResult,
         values.Model,
         values.DataReference,
@@ -71,6 +72,10 @@ def _field(message: Message, name: str) -> Any:
     if field.message_type is not None:
         return to_value(value) if message.HasField(name) else None
     return _scalar(field, value)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
 def _scalar(field: Any, value: Any) -> Any:
@@ -120,6 +125,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "slipway.v1.SensorSpec": _sensor,
     "slipway.v1.TaskSpec": _task,
     "slipway.v1.Evaluation": _evaluation,
+    "slipway.v1.AdaptOptions": lambda message: {field.name: _plain(value) for field, value in message.ListFields()},
     "slipway.v1.Curriculum": lambda message: {field.name: value for field, value in message.ListFields()},
     "slipway.v1.Job": _job,
     "google.rpc.Status": _failure,

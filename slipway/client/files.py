@@ -1,6 +1,8 @@
 """Files of versions and of jobs on their way from a server: resumed at any byte, checked by their hash."""
 
+import json
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from slipway.errors import Reason, Refused
 from slipway.names import last_part
 from slipway.transport import patiently, read_stream
 from slipway.v1 import models_pb2, models_pb2_grpc
+
+RECEIPT = "receipt"  # the file that says how an adaptation came about
 
 
 def download(
@@ -42,6 +46,21 @@ def download(
         patience_s,
     )
     os.replace(part, path)
+
+
+def document(channel: Any, address: str, artifact: Artifact, *, patience_s: float) -> dict[str, Any]:
+    """The JSON object in a file, checked by its hash.
+
+    Raises:
+        Refused: DOWNLOAD_INVALID or BUNDLE_HASH_MISMATCH.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "document"
+        download(channel, address, artifact, path, progress=None, patience_s=patience_s)
+        found = json.loads(path.read_bytes())
+    if not isinstance(found, dict):
+        raise Refused(Reason.DOWNLOAD_INVALID, field=artifact.name, problem="it holds no JSON object")
+    return found
 
 
 def find(artifact_id: str, artifacts: Sequence[Artifact], owner: str, remedy: str) -> Artifact:

@@ -68,31 +68,57 @@ class Jobs:
     def adapt(
         self,
         base: str,
-        target: str,
+        target: str | Sequence[str],
         *,
         scope: str = "",
         objectives: Mapping[str, float] | None = None,
         enforce_gate: bool = True,
         source: str = "",
         seed: int = 0,
+        byte_budget: int = 0,
+        candidates: Sequence[tuple[str, Mapping[str, float]]] = (),
+        seed_count: int = 0,
+        options: Mapping[str, Any] | None = None,
+        conformal_coverage: float = 0.0,
+        source_free: bool = False,
+        measure_gains: bool = False,
         request_id: str | None = None,
     ) -> Job:
         """Fit version ``base`` to dataset ``target``. Empty scope and objectives leave the choice to the service.
 
         Args:
+            target: one dataset, or several: each device gets a decision and a version of its own.
             objectives: weight by name.
             enforce_gate: False makes the asked-for candidate a version whatever the gate says.
             source: labelled dataset for objectives that compare with the source.
+            byte_budget: bytes of the change on the device after int8 export, instead of a scope; 0: no limit.
+            candidates: several (scope, objectives) that compete, instead of one scope and its objectives.
+            seed_count: how often each way is run; 0 means once.
+            options: some of ``learning_rate``, ``step_count``, ``batch_size``, ``pull_to_base``, ``label_smoothing``,
+                ``validation_share``, ``patience`` and ``marginal`` (a share for each class).
+            conformal_coverage: share that sets of classes shall cover; 0: no sets.
+            source_free: do not look at the source windows that are kept beside the base.
+            measure_gains: measure what the base is worth to this device, where the target has labels.
         """
         policies = jobs_pb2.AdaptSpec.GatePolicy
+        one = isinstance(target, str)
+        plans = [jobs_pb2.AdaptPlan(scope=s, objectives=_weighted(o)) for s, o in candidates]
         spec = jobs_pb2.AdaptSpec(
             base=version_name(base),
-            target=dataset_name(target),
+            target=dataset_name(target) if isinstance(target, str) else "",
+            targets=() if one else [dataset_name(name) for name in target],
             scope=scope,
-            objectives=[jobs_pb2.WeightedObjective(objective=o, weight=w) for o, w in (objectives or {}).items()],
+            objectives=_weighted(objectives or {}),
             gate_policy=policies.ENFORCE if enforce_gate else policies.REPORT_ONLY,
             source=dataset_name(source) if source else "",
             seed=seed,
+            byte_budget=byte_budget,
+            candidates=plans,
+            seed_count=seed_count,
+            options=_options(options) if options else None,
+            conformal_coverage=conformal_coverage,
+            source_free=source_free,
+            measure_gains=measure_gains,
         )
         return self._create(jobs_pb2.Job(adapt=spec), request_id)
 
@@ -149,16 +175,28 @@ class Jobs:
         progress: ranged.Report | None = None,
         patience_s: float = PATIENCE_S,
     ) -> Artifact:
-        """Fetch a file of a job ("report" or "fit" of an identification); see ``Models.download_artifact``.
+        """Fetch a file of a job, such as the "report" of an identification; see ``Models.download_artifact``.
 
         Raises:
             Refused: DOWNLOAD_INVALID or BUNDLE_HASH_MISMATCH; FIELD_INVALID for a file that the job lacks.
         """
-        result = self.get(job).result
-        remedy = "Wait until an identify job has succeeded; other jobs have no files of their own."
-        found = files.find(artifact, result.artifacts if result else (), job_name(job), remedy)
+        found = self._artifact(job, artifact)
         files.download(self._channel, self._address, found, path, progress=progress, patience_s=patience_s)
         return found
+
+    def receipt(self, job: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The receipt of an adapt job that kept the base, as JSON values; what they mean: docs/receipts.md.
+
+        Raises:
+            Refused: FIELD_INVALID for a job without one (a version that was made has it: ``Models.receipt``).
+        """
+        found = self._artifact(job, files.RECEIPT)
+        return files.document(self._channel, self._address, found, patience_s=patience_s)
+
+    def _artifact(self, job: str, artifact: str) -> Artifact:
+        result = self.get(job).result
+        remedy = "Wait until the job has succeeded; those of a version that it made belong to the version."
+        return files.find(artifact, result.artifacts if result else (), job_name(job), remedy)
 
     def get(self, name: str) -> Job:
         """One job."""
@@ -206,8 +244,23 @@ class Jobs:
         return created
 
 
+OPTIONS = tuple(jobs_pb2.AdaptOptions.DESCRIPTOR.fields_by_name)
 CURRICULUM = tuple(jobs_pb2.Curriculum.DESCRIPTOR.fields_by_name)
 METHODS = {"": "METHOD_UNSPECIFIED", "paired": "PAIRED", "unpaired": "UNPAIRED"}
+
+
+def _weighted(objectives: Mapping[str, float]) -> list[jobs_pb2.WeightedObjective]:
+    return [jobs_pb2.WeightedObjective(objective=name, weight=weight) for name, weight in objectives.items()]
+
+
+def _options(options: Mapping[str, Any]) -> jobs_pb2.AdaptOptions:
+    for name in options:
+        if name not in OPTIONS:
+            words = {"problem": "is not known", "found": repr(name), "remedy": f"Use some of {', '.join(OPTIONS)}."}
+            raise Refused(Reason.FIELD_INVALID, field="options", **words)
+    whole = ("step_count", "batch_size")
+    given: dict[str, Any] = {name: int(value) if name in whole else value for name, value in options.items()}
+    return jobs_pb2.AdaptOptions(**given)
 
 
 def _numbers(curriculum: Mapping[str, float]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from slipway import ranged
 from slipway.client import files
@@ -89,6 +90,15 @@ class Models:
         artifact = self._artifact(name)
         files.download(self._channel, self._address, artifact, path, progress=progress, patience_s=patience_s)
         return artifact
+
+    def receipt(self, version: str, *, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+        """How an adapted version came about, as JSON values; what they mean: docs/receipts.md.
+
+        Raises:
+            Refused: FIELD_INVALID for a version without one: a base.
+        """
+        found = self._artifact(f"{version_name(version)}/artifacts/{files.RECEIPT}")
+        return files.document(self._channel, self._address, found, patience_s=patience_s)
 
     def _artifact(self, name: str) -> Artifact:
         head, _, artifact_id = name.rpartition("/")

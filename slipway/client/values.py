@@ -73,6 +73,7 @@ class Decision:
     promoted: bool
     reason: str
     evidence: tuple[Evidence, ...]
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,27 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a job failed, or a device of a fleet was refused."""
+
+    code: str
+    reason: str
+    message: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class DeviceResult:
+    """What came of one device of a fleet; ``version`` is empty where the base is kept."""
+
+    target: str
+    version: str
+    decision: Decision | None
+    error: Failure | None
+    adapter_size_bytes: int
+
+
+@dataclass(frozen=True)
 class JobResult:
     """What came of a job; ``version`` is empty where none was made."""
 
@@ -159,16 +181,8 @@ class JobResult:
     adapter_size_bytes: int
     identification: Identification | None = None
     artifacts: tuple[Artifact, ...] = ()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job failed."""
-
-    code: str
-    reason: str
-    message: str
-    remedy: str
+    explanation: str = ""
+    devices: tuple[DeviceResult, ...] = ()
 
 
 @dataclass(frozen=True)

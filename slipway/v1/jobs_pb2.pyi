@@ -104,7 +104,7 @@ class Curriculum(_message.Message):
     def __init__(self, round_count: _Optional[int] = ..., start_share: _Optional[float] = ..., step: _Optional[float] = ..., cope_above: _Optional[float] = ...) -> None: ...
 
 class AdaptSpec(_message.Message):
-    __slots__ = ("base", "target", "scope", "objectives", "gate_policy", "source", "seed")
+    __slots__ = ("base", "target", "scope", "objectives", "gate_policy", "source", "seed", "byte_budget", "candidates", "seed_count", "options", "conformal_coverage", "targets", "source_free", "measure_gains")
     class GatePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         GATE_POLICY_UNSPECIFIED: _ClassVar[AdaptSpec.GatePolicy]
@@ -120,6 +120,14 @@ class AdaptSpec(_message.Message):
     GATE_POLICY_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    BYTE_BUDGET_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    SEED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    CONFORMAL_COVERAGE_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FREE_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_GAINS_FIELD_NUMBER: _ClassVar[int]
     base: str
     target: str
     scope: str
@@ -127,7 +135,43 @@ class AdaptSpec(_message.Message):
     gate_policy: AdaptSpec.GatePolicy
     source: str
     seed: int
-    def __init__(self, base: _Optional[str] = ..., target: _Optional[str] = ..., scope: _Optional[str] = ..., objectives: _Optional[_Iterable[_Union[WeightedObjective, _Mapping]]] = ..., gate_policy: _Optional[_Union[AdaptSpec.GatePolicy, str]] = ..., source: _Optional[str] = ..., seed: _Optional[int] = ...) -> None: ...
+    byte_budget: int
+    candidates: _containers.RepeatedCompositeFieldContainer[AdaptPlan]
+    seed_count: int
+    options: AdaptOptions
+    conformal_coverage: float
+    targets: _containers.RepeatedScalarFieldContainer[str]
+    source_free: bool
+    measure_gains: bool
+    def __init__(self, base: _Optional[str] = ..., target: _Optional[str] = ..., scope: _Optional[str] = ..., objectives: _Optional[_Iterable[_Union[WeightedObjective, _Mapping]]] = ..., gate_policy: _Optional[_Union[AdaptSpec.GatePolicy, str]] = ..., source: _Optional[str] = ..., seed: _Optional[int] = ..., byte_budget: _Optional[int] = ..., candidates: _Optional[_Iterable[_Union[AdaptPlan, _Mapping]]] = ..., seed_count: _Optional[int] = ..., options: _Optional[_Union[AdaptOptions, _Mapping]] = ..., conformal_coverage: _Optional[float] = ..., targets: _Optional[_Iterable[str]] = ..., source_free: _Optional[bool] = ..., measure_gains: _Optional[bool] = ...) -> None: ...
+
+class AdaptPlan(_message.Message):
+    __slots__ = ("scope", "objectives")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    scope: str
+    objectives: _containers.RepeatedCompositeFieldContainer[WeightedObjective]
+    def __init__(self, scope: _Optional[str] = ..., objectives: _Optional[_Iterable[_Union[WeightedObjective, _Mapping]]] = ...) -> None: ...
+
+class AdaptOptions(_message.Message):
+    __slots__ = ("learning_rate", "step_count", "batch_size", "pull_to_base", "label_smoothing", "validation_share", "patience", "marginal")
+    LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
+    STEP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PULL_TO_BASE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SMOOTHING_FIELD_NUMBER: _ClassVar[int]
+    VALIDATION_SHARE_FIELD_NUMBER: _ClassVar[int]
+    PATIENCE_FIELD_NUMBER: _ClassVar[int]
+    MARGINAL_FIELD_NUMBER: _ClassVar[int]
+    learning_rate: float
+    step_count: int
+    batch_size: int
+    pull_to_base: float
+    label_smoothing: float
+    validation_share: float
+    patience: float
+    marginal: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, learning_rate: _Optional[float] = ..., step_count: _Optional[int] = ..., batch_size: _Optional[int] = ..., pull_to_base: _Optional[float] = ..., label_smoothing: _Optional[float] = ..., validation_share: _Optional[float] = ..., patience: _Optional[float] = ..., marginal: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class WeightedObjective(_message.Message):
     __slots__ = ("objective", "weight")
@@ -206,7 +250,7 @@ class Progress(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., fraction: _Optional[float] = ..., epoch: _Optional[int] = ..., loss: _Optional[float] = ..., validation_accuracy: _Optional[float] = ...) -> None: ...
 
 class JobResult(_message.Message):
-    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes", "identification", "artifacts")
+    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes", "identification", "artifacts", "explanation", "devices")
     class StageSecondsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -222,6 +266,8 @@ class JobResult(_message.Message):
     ADAPTER_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     IDENTIFICATION_FIELD_NUMBER: _ClassVar[int]
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
     version: str
     decision: Decision
     evaluation: Evaluation
@@ -230,7 +276,23 @@ class JobResult(_message.Message):
     adapter_size_bytes: int
     identification: Identification
     artifacts: _containers.RepeatedCompositeFieldContainer[_spec_pb2.Artifact]
-    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ..., identification: _Optional[_Union[Identification, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ...) -> None: ...
+    explanation: str
+    devices: _containers.RepeatedCompositeFieldContainer[DeviceResult]
+    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ..., identification: _Optional[_Union[Identification, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ..., explanation: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[DeviceResult, _Mapping]]] = ...) -> None: ...
+
+class DeviceResult(_message.Message):
+    __slots__ = ("target", "version", "decision", "error", "adapter_size_bytes")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    target: str
+    version: str
+    decision: Decision
+    error: _status_pb2.Status
+    adapter_size_bytes: int
+    def __init__(self, target: _Optional[str] = ..., version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., adapter_size_bytes: _Optional[int] = ...) -> None: ...
 
 class Identification(_message.Message):
     __slots__ = ("method", "prior", "marginals", "reach", "determination", "simulation_count", "seconds")
@@ -312,16 +374,18 @@ class Reach(_message.Message):
     def __init__(self, p_value: _Optional[float] = ..., channels: _Optional[_Mapping[str, float]] = ..., threshold: _Optional[float] = ..., inside: _Optional[bool] = ..., broken: _Optional[_Iterable[str]] = ..., words: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("chosen", "promoted", "reason", "evidence")
+    __slots__ = ("chosen", "promoted", "reason", "evidence", "confidence")
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
     PROMOTED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
     chosen: str
     promoted: bool
     reason: str
     evidence: _containers.RepeatedCompositeFieldContainer[Evidence]
-    def __init__(self, chosen: _Optional[str] = ..., promoted: _Optional[bool] = ..., reason: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ...) -> None: ...
+    confidence: float
+    def __init__(self, chosen: _Optional[str] = ..., promoted: _Optional[bool] = ..., reason: _Optional[str] = ..., evidence: _Optional[_Iterable[_Union[Evidence, _Mapping]]] = ..., confidence: _Optional[float] = ...) -> None: ...
 
 class Evidence(_message.Message):
     __slots__ = ("candidate", "scores", "mean_rank", "veto")

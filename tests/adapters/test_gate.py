@@ -10,17 +10,20 @@ from adapters.catalog import VALIDATORS
 from adapters.choice import STATISTICS, Plan, choose
 from adapters.engine import adapt
 from adapters.gate import decide
-from nets.inference import logits
+from adapters.rehearsal import Effort
+from nets.inference import logits, probabilities
 from nets.model import Model
 from nets.windows import Windows
 from tests.adapters.shifts import accuracy, drifted, shifted
 from tests.nets.tasks import waves
 
-POOL, LABELS = shifted(500, 1)
+POOL = shifted(500, 1)[0]
 TEST = shifted(600, 2)
 HOME = waves(500, 3)
 NEAR = drifted(500, 1)[0]
 NEAR_TEST = drifted(600, 2)
+HARD = waves(1500, 11)
+EFFORT = Effort(worlds=2, sensors=2, windows=200)
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +124,6 @@ def test_the_choice_runs_the_statistics_and_the_plan_and_prints(base, pretrained
     json.dumps(chosen.to_json(), allow_nan=False)
 
 
-def test_labels_for_the_gate_are_not_learned_from(base):
-    labels = np.where(np.arange(len(LABELS)) < 60, LABELS, -1).astype(np.int32)
-    chosen = choose(base, {"head": Plan("head", "cross_entropy")}, target_values=POOL, target_labels=labels)
-    learned = chosen.candidates["head"].report.windows["labelled"]
-    assert 0 < learned < 60
-    assert chosen.decision.evidence[0].labelled_accuracy is not None
-
-
 def test_more_validators_can_be_voted_with(base, pretrained, near_corrected):
     only = {
         "familiarity": evidence.familiarity,
@@ -147,3 +142,59 @@ def test_source_windows_give_a_validator_and_the_home_confidence(base, near_corr
     base_row, corrected_row, forgot = decision.evidence
     assert corrected_row.scores["source_risk"] == pytest.approx(base_row.scores["source_risk"])
     assert forgot.scores["source_risk"] < base_row.scores["source_risk"]
+
+
+def test_far_from_home_a_rehearsal_can_tell(base, pretrained):
+    chosen = choose(
+        base, {}, target_values=POOL, source_values=HOME[0], source_labels=HOME[1],
+        home_confidence=pretrained.confidence, effort=EFFORT,
+    )  # fmt: skip
+    assert chosen.decision.promoted and "rehearsed" in chosen.decision.reason
+    assert accuracy(chosen.model, *TEST) > accuracy(base, *TEST) + 0.2
+    assert chosen.decision.rehearsal["overlap"] < 0.1
+    json.dumps(chosen.to_json(), allow_nan=False)
+
+
+def test_another_world_is_no_reason_to_change(base, pretrained):
+    """The trap: other windows of the same sensor, on which matched statistics look better and are worse."""
+    hard = HARD[0][probabilities(base, HARD[0]).max(1) < 0.97]
+    hard = np.concatenate([hard, HARD[0][HARD[1] == 0][: 2 * len(hard)]])
+    home = float(probabilities(base, HARD[0]).max(1).mean()) + 0.1
+    chosen = choose(
+        base, {}, target_values=hard, source_values=HOME[0], source_labels=HOME[1], home_confidence=home, effort=EFFORT
+    )
+    assert not chosen.decision.promoted
+    assert chosen.decision.rehearsal["world_stands"]
+
+
+def test_a_candidate_that_was_not_rehearsed_is_judged_by_signs(base, pretrained, near_corrected):
+    source = Windows(*HOME)
+    decision = decide(base, {"a": near_corrected}, NEAR, source=source, home_confidence=pretrained.confidence)
+    assert decision.rehearsal is None and decision.evidence[1].gain_bound is None
+    assert decision.promoted
+
+
+@pytest.mark.parametrize("pool", ["constant", "saturated", "one window", "one class"])
+def test_what_no_evidence_is_in_is_survived_with_the_reason(base, pretrained, pool):
+    values = {
+        "constant": np.full((64, 16, 3), 0.3, np.float32),
+        "saturated": np.clip(POOL * np.array([1, 100, 1], np.float32), -1, 1),
+        "one window": POOL[:1],
+        "one class": HOME[0][HOME[1] == 1],
+    }[pool]
+    plans = {"affine": Plan("norm_affine", "information_maximisation")}
+    chosen = choose(
+        base, plans, target_values=values, source_values=HOME[0], source_labels=HOME[1],
+        home_confidence=pretrained.confidence, effort=EFFORT,
+    )  # fmt: skip
+    assert np.isfinite(logits(chosen.model, HOME[0])).all()
+    assert chosen.decision.reason
+    json.dumps(chosen.to_json(), allow_nan=False)
+    if pool in ("constant", "one window", "one class"):
+        assert not chosen.decision.promoted
+
+
+def test_verdicts_are_said_of_every_candidate(base, pretrained, near_corrected):
+    candidates = {"corrected": near_corrected, "collapsed": with_bias(base, [40, 0, 0])}
+    rows = decide(base, candidates, NEAR, home_confidence=pretrained.confidence).evidence
+    assert [row.defended for row in rows] == [False, True, False]

@@ -15,7 +15,7 @@ PACKAGES = CONFIG["root_packages"]
 # Contract → (a file inside its source, an import it forbids).
 OFFENCES = {
     "The light package carries no trainer and no server": ("slipway/spec.py", "import jax"),
-    "Simulation and adaptation are strangers": ("adapters/scopes.py", "import sim"),
+    "Simulation and adaptation are strangers": ("adapters/options.py", "import sim"),
     "Simulation knows no networks": ("sim/priors.py", "import nets.layers"),
     "Networks stand alone": ("nets/layers.py", "import adapters"),
     "Export needs a description, not a trainer": ("export/float_onnx.py", "import optax"),

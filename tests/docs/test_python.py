@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = ["worlds.md", "priors.md", "sensors.md", "identification.md", "fronts.md", "transfer.md"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["worlds.md", "priors.md", "sensors.md", "identification.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_the_python_of_a_page_works(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     text = (DOCS / page).read_text()

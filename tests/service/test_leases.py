@@ -7,9 +7,9 @@ import pytest
 from service.catalogue import jobs, leases
 from service.catalogue.engine import Catalogue
 from service.catalogue.leases import Lease, LeaseLost
-from service.catalogue.records import Failure, Job, JobResult
+from service.catalogue.records import Job, JobResult
 from service.catalogue.requests import RequestKey
-from service.domain import JobState, PretrainSpec, Progress
+from service.domain import Failure, JobState, PretrainSpec, Progress
 
 LEASE_US = 1_000
 LIMIT = 3

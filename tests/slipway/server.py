@@ -1,5 +1,6 @@
 """A real server as a process of its own, and a worker whose pipelines are small enough for a test."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,19 @@ from service.blobs import open_blobs
 from service.catalogue.engine import Catalogue, database_url
 from service.config import Config
 from service.domain import (
+    AdaptSpec,
+    DataReference,
+    Decision,
     EvaluateSpec,
     Evaluation,
+    Evidence,
     ExportSpec,
+    Failure,
     Identification,
     IdentifySpec,
     JobSpec,
     Lineage,
+    NewDevice,
     NewVersion,
     Outcome,
     OutputEvaluation,
@@ -61,7 +68,7 @@ class Server:
         """A worker on the server's catalogue; ``service.worker.loop.run_next`` lets it run one job."""
         config = Config(data_folder=self.folder)
         catalogue = Catalogue(database_url("", self.folder))
-        pipelines = {"pretrain": pretrain, "export": export, "identify": identify, "evaluate": evaluate}
+        pipelines = {"pretrain": pretrain, "export": export, "identify": identify, "evaluate": evaluate, "adapt": adapt}
         return Workplace(catalogue, open_blobs("", self.folder), config, pipelines, "test worker")
 
 
@@ -117,3 +124,55 @@ def evaluate(spec: JobSpec, context: Context) -> Outcome:
     assert isinstance(spec, EvaluateSpec)
     rows = (OutputEvaluation("force", "N", 0.875, 0.25),)
     return Outcome(evaluation=Evaluation(0.0, 0.0, (), (), len(context.dataset(spec.dataset).values), rows))
+
+
+def receipt(shipped: str) -> bytes:
+    """A receipt of two candidates, with what every reader looks for."""
+    votes = {"scores": {"information": 0.25}, "changed": 0.125, "veto": ""}
+    bare = {"options": {}, "seed": 0, "windows": {}, "best_epoch": None, "size_bytes": 72, "seconds": 0.5}
+    bare |= {"evidence": votes}
+    norms = {"name": "norms", "scope": "norm_statistics", "objective": "moments", "int8_bytes": 72}
+    rows = [{"name": "base", "scope": "", "objective": "", "int8_bytes": 0, **bare}, {**norms, **bare}]
+    document = {
+        "schema_version": 1,
+        "base": "models/m/versions/1",
+        "target": {"name": "datasets/shed", "sha256": "0" * 64, "window_count": 50, "labelled_count": 20},
+        "source": None,
+        "explanation": "No method was named.",
+        "remarks": ["The channel a is constant."],
+        "diagnosis": ["mounted rotated by 90° about z"],
+        "decision": {"chosen": shipped, "promoted": shipped != "base", "reason": "it has the better evidence"},
+        "shipped": shipped,
+        "candidates": rows,
+        "gains": {"jumpstart": 0.3, "slope": -0.1, "asymptote": 0.05, "labels_saved": None, "harmful": []},
+        "sets": None,
+        "seconds": 1.5,
+        "int8_bytes": 72,
+    }
+    return json.dumps(document).encode()
+
+
+def adapt(spec: JobSpec, context: Context) -> Outcome:
+    """Keeps the base of a dataset named "home"; of any other makes a version, or one a device and refuses the last."""
+    assert isinstance(spec, AdaptSpec)
+    row = Evidence("norms", {"information": 0.25}, 1.0)
+    kept, won = (
+        Decision("base", False, "it shows no symptom", (row,)),
+        Decision("norms", True, "it is better", (row,), 0.95),
+    )
+    if spec.target == "datasets/home":
+        return Outcome(decision=kept, artifacts={"receipt": receipt("base"), "report": REPORT})
+
+    def version(target: str) -> NewVersion:
+        model = spec.base.split("/")[1]
+        lineage = Lineage("norms", spec.seed, spec.base, (DataReference(target, "0" * 64, 50),), decision=won)
+        files = {"model": b"numbers", "adapter": b"few", "receipt": receipt("norms"), "report": REPORT}
+        return NewVersion(model, TaskSpec(model, SENSOR, CLASSES).to_json(), lineage, 14, files)
+
+    if spec.targets:
+        *good, bad = spec.targets
+        made = [NewDevice(target, version(target), won, adapter_size_bytes=3) for target in good]
+        empty = Failure("DATASET_EMPTY", "adapt.target", {"name": bad})
+        return Outcome(devices=(*made, NewDevice(bad, failure=empty)))
+    words = "" if spec.scope else "No method was named."
+    return Outcome(version=version(spec.target), decision=won, adapter_size_bytes=3, explanation=words)

@@ -7,11 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,62 +16,9 @@ import typer
 
 from service.worker.loop import run_next
 from slipway.cli import main as command_line
-from slipway.spec import sensor_to_json
+from tests.slipway.cli.command import Run, recording
 from tests.slipway.edge.bundles import SENSOR, WINDOW, bundle
 from tests.slipway.server import REPORT, ROOT, Server
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """The one JSON value on stdout."""
-        return json.loads(self.out)
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(server: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs ``slipway …`` against the server."""
-    monkeypatch.setenv("SLIPWAY_SERVER", server.address)
-    monkeypatch.setenv("COLUMNS", "120")
-    before = signal.getsignal(signal.SIGINT)
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["slipway", *map(str, arguments)])
-        try:
-            command_line.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        finally:
-            signal.signal(signal.SIGINT, before)
-        found = capfd.readouterr()
-        return Done(code, found.out, found.err)
-
-    return run
-
-
-@pytest.fixture
-def sensor_file(tmp_path: Path) -> Path:
-    path = tmp_path / "sensor.json"
-    path.write_text(json.dumps(sensor_to_json(SENSOR)))
-    return path
-
-
-def recording(folder: Path, count: int = 50) -> Path:
-    """An .npz file with windows ``x`` and labels ``y``."""
-    path = folder / "recording.npz"
-    np.savez(path, x=np.random.default_rng(0).normal(size=(count, *SENSOR.window_shape)), y=np.arange(count) % 2)
-    return path
 
 
 def commands(app: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from studies.gains import gains
+from adapters.gains import gains
 
 ALONE = {1: 0.2, 10: 0.5, 100: 0.8}
 

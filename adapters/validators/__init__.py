@@ -1,0 +1,1 @@
+"""Further signs for a model without labels of the device: one idea a file, each a number for each window."""
