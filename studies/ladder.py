@@ -11,7 +11,7 @@ import numpy as np
 
 from adapters.choice import choose
 from adapters.engine import adapt
-from adapters.recipe import default_plans
+from adapters.recipe import EFFORT, default_plans
 from nets.model import Model
 from nets.pretraining import Pretrained, Recipe, pretrain
 from nets.recipe import recipe_for
@@ -123,5 +123,6 @@ def _shipped(case: Case, base: Pretrained, labels: Labels | None) -> Model:
         source_values=case.source.values[:SOURCE_COUNT],
         source_labels=case.source.labels[:SOURCE_COUNT],
         home_confidence=base.confidence,
+        effort=EFFORT,
         seed=case.seed,
     ).model

@@ -10,6 +10,7 @@ from adapters.decision import BASE, Decision, Row, Rules
 from adapters.engine import Adapted
 from adapters.engine import adapt as run_plan
 from adapters.options import Options
+from adapters.recipe import EFFORT
 from nets.checkpoints import Checkpoint
 from nets.model import Model
 from service import domain
@@ -61,6 +62,7 @@ def adapt_one(spec: AdaptSpec, context: Context) -> Outcome:
             home_confidence=task.confidence,
             options=options,
             rules=rules,
+            effort=EFFORT if plans.explanation else None,
             seed=spec.seed,
             progress=stages.epochs("adapting", STEPS_SHOWN),
             should_stop=context.should_stop,
