@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from nets.compilation import release_when_crowded
 from service.blobs import Blobs
 from service.catalogue import jobs, leases, models
 from service.catalogue.engine import Catalogue
@@ -67,6 +68,8 @@ def run_next(place: Workplace) -> bool:
         _run(place, lease)
     except LeaseLost:
         log.warning("%s: lost to another worker", lease.job.id)
+    if release_when_crowded():
+        log.info("forgot compiled programs: they had filled half of the process's memory mappings")
     return True
 
 

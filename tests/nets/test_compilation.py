@@ -1,8 +1,14 @@
-"""Compiled programs outlive the process."""
+"""Compiled programs outlive the process, and do not fill it."""
 
 import subprocess
 import sys
 from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from nets.compilation import release_when_crowded
 
 CHILD = """
 import sys
@@ -23,3 +29,13 @@ def test_a_second_process_compiles_no_training_again(tmp_path):
 
     first = train_in_a_process()
     assert first and train_in_a_process() == first
+
+
+def test_programs_are_forgotten_only_when_they_crowd_the_process():
+    program = jax.jit(lambda x: jnp.sin(x) @ x)
+    before = program(jnp.ones((3, 3)))
+    assert not release_when_crowded(share=1.0)
+    assert program._cache_size() == 1
+    assert release_when_crowded(share=0.0)
+    assert program._cache_size() == 0
+    np.testing.assert_array_equal(program(jnp.ones((3, 3))), before)
