@@ -50,6 +50,7 @@ class Run:
         shipped: whether it is what the gate ships when all compete.
         gain_bound: as rehearsed; None when it was not.
         veto: the gate's, or why the method could not run.
+        regression: whether the score is an R².
     """
 
     scenario: str
@@ -62,6 +63,7 @@ class Run:
     shipped: bool
     gain_bound: float | None
     veto: str
+    regression: bool = False
 
     @property
     def gain(self) -> float:
@@ -99,16 +101,18 @@ def run(scenario: Scenario, folder: Path, seed: int, kept: Path, console: Consol
                 shipped=decision.promoted and decision.chosen == name,
                 gain_bound=row.gain_bound,
                 veto=row.veto,
+                regression=bool(scenario.task.outputs),
             )
         )
         verdict = "SHIPPED" if runs[-1].shipped else "defended" if row.defended else row.veto or "not defended"
         console.print(f"{scenario.name} {seed} {name:22} {100 * runs[-1].gain:+6.2f}  {verdict}", highlight=False)
     console.print(f"{scenario.name} {seed} base {100 * before[0]:.2f}: {decision.reason}", highlight=False)
-    left = [
-        Run(scenario.name, seed, name, before[0], before[0], 0, False, False, None, why)
-        for name, why in refused.items()
-    ]
-    return runs + left
+    kind = bool(scenario.task.outputs)
+    left = (
+        Run(scenario.name, seed, name, before[0], before[0], 0, False, False, None, refused[name], kind)
+        for name in refused
+    )
+    return [*runs, *left]
 
 
 def _main(scores: Scores) -> tuple[float, float]:
@@ -176,17 +180,20 @@ def summary(runs: Sequence[Run]) -> dict[str, object]:
     """What the gate did, over all cells (scenario × seed).
 
     ``gain_kept`` is what was shipped over what the best single method gains when it is used everywhere; the sums of
-    positive gains that an oracle would choose are beside it.
+    positive gains that an oracle would choose are beside it. Sums are of accuracies: R² has no lower bound to add up.
     """
+    rated = [one for one in runs if not one.regression]
     shipped = [one for one in runs if one.shipped]
     defended = [one for one in runs if one.defended]
     everywhere = {
-        name: sum(one.gain for one in runs if one.method == name) for name in dict.fromkeys(one.method for one in runs)
+        name: sum(one.gain for one in rated if one.method == name)
+        for name in dict.fromkeys(one.method for one in rated)
     }
     best = max(everywhere, key=lambda name: everywhere[name])
     cells = {(one.scenario, one.seed) for one in runs}
-    oracle = sum(max(max(one.gain for one in runs if (one.scenario, one.seed) == cell), 0) for cell in cells)
-    kept = sum(one.gain for one in shipped)
+    likewise = {(one.scenario, one.seed) for one in rated}
+    oracle = sum(max(max(one.gain for one in rated if (one.scenario, one.seed) == cell), 0) for cell in likewise)
+    kept = sum(one.gain for one in shipped if not one.regression)
     return {
         "runs": len(runs),
         "cells": len(cells),
