@@ -90,9 +90,9 @@ def test_numbers_that_explode_are_refused_with_the_epoch():
 
 def test_a_second_training_of_its_kind_compiles_nothing():
     learn(epochs=1)
-    before = program.epoch_program.cache_info()
+    before = program.compiled.cache_info()
     learn(epochs=1, seed=9, groups={"source": Windows(*waves(195, 1))})
-    after = program.epoch_program.cache_info()
+    after = program.compiled.cache_info()
     assert (after.misses, after.hits) == (before.misses, before.hits + 1)
 
 
