@@ -1,7 +1,7 @@
 """Does the gate ship harm? Every scenario × method × seed, the gate's verdict beside the true gain.
 
 Each method runs from the same base on the device's pool, without a label; the gate judges all of them; only then the
-test's labels say what each would have gained. Nothing that is written here goes back into a rule.
+test's labels say what each would have gained.
 """
 
 import json
@@ -30,7 +30,7 @@ from studies.scenarios import SCENARIOS, Base, Scenario, base
 from studies.scores import Scores, score
 from studies.study import Domain
 
-OPTIONS = Options(steps=200)  # half of the default: many runs, and few gain after that
+OPTIONS = Options(steps=200)  # half of the default, so that hundreds of runs end in hours
 EFFORT = Effort(worlds=2, sensors=1, windows=256, finalists=0)  # minutes of rehearsal in each cell would take a day
 TOLERATED = 0.005  # of accuracy or R² under the base that counts as noise of the test
 
@@ -201,6 +201,8 @@ def summary(runs: Sequence[Run]) -> dict[str, object]:
         "shipped": len(shipped),
         "shipped_worse": sum(one.gain < -TOLERATED for one in shipped),
         "worst_drop": min((one.gain for one in shipped), default=0.0),
+        "shipped_worse_macro_f1": sum(one.macro_f1 < -TOLERATED for one in shipped),
+        "worst_drop_macro_f1": min((one.macro_f1 for one in shipped), default=0.0),
         "defended": len(defended),
         "defended_worse": sum(one.gain < -TOLERATED for one in defended),
         "best_single_method": best,

@@ -41,6 +41,13 @@ windows, methods take 200 steps, and the gate rehearses on few devices and only 
 whole takes an hour. `rover_long` and `wearable_phone_turned` are recordings with a planted fault; `phone_watch` learns
 from one recorded device and serves another. Regressions ship nothing without labels. The sensor's estimator was tried,
 without labels, on signals of people that are among the phone's test subjects while it was made.
+
+The study is not untouched by its own results. Two cells (`contact_friction` 0, `phone_watch` 0) were seen while it was
+being made, before the gate was given the source's class shares as a job gives them, before four deep methods were left
+out for time and before the rehearsal was made cheaper. That a recommended plan which follows a gradient is not
+rehearsed in jobs either was settled, for time, when some 14 cells had been seen, none of which had let such a plan
+through. Sums leave regressions out, which was settled when their scores were seen: R² has no lower bound, and the base
+of `pendulum_a0_c0` stands near -18. A job rehearses on more devices than this study.
 """
 
 
@@ -106,6 +113,8 @@ def _harm(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
         f"{result['runs']} runs in {result['cells']} cells of scenario and seed: {result['harmful_runs']} would have "
         f"ended more than half a point below the base. The gate shipped {result['shipped']}, of which "
         f"{result['shipped_worse']} ended so; the worst ended {100 * result['worst_drop']:+.2f} points from the base. "
+        f"That is accuracy. In macro-F1 {result['shipped_worse_macro_f1']} of those shipped ended more than half a "
+        f"point below the base, the worst at {100 * result['worst_drop_macro_f1']:+.2f}. "
         f"All together gained {100 * result['shipped_gain']:+.1f} points; the best single method used everywhere, "
         f"`{result['best_single_method']}`, {100 * result['best_single_gain']:+.1f}; an oracle with the test's labels "
         f"{100 * result['oracle_gain']:+.1f}.",
@@ -118,7 +127,9 @@ def _harm(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
             cell = [row for row in rows if (row["scenario"], row["seed"]) == (name, seed)]
             best = max(cell, key=lambda row: row["gain"])
             sent = next((row for row in cell if row["shipped"]), None)
-            told = "base" if sent is None else f"`{sent['method']}` {100 * sent['gain']:+.1f}"
+            told = "base"
+            if sent is not None:
+                told = f"`{sent['method']}` {100 * sent['gain']:+.1f}, macro-F1 {100 * sent['macro_f1']:+.1f}"
             most = f"`{best['method']}` {100 * best['gain']:+.1f}"
             text.append(f"| {name} {seed} | {100 * cell[0]['base']:.1f} | {most} | {told} |")
     shutil.copy(out / "harm.png", pictures)
