@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from adapters import evidence, scopes
-from adapters.evidence import Validator
+from adapters import scopes
+from adapters.gate import evidence
+from adapters.gate.evidence import Validator
 from adapters.objective import Objective, Term
 from adapters.objectives.aad import AAD
 from adapters.objectives.cdan import CDAN

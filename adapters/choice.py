@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from adapters import catalog, gate
-from adapters.decision import BASE, Decision, Rules
+from adapters import catalog
 from adapters.descent import part
 from adapters.engine import Adapted, adapt, checked, source_marginal
-from adapters.evidence import Floats
-from adapters.held_out import HeldOut, hold_out
+from adapters.gate.decision import BASE, Decision, Rules
+from adapters.gate.evidence import Floats
+from adapters.gate.held_out import HeldOut, hold_out
+from adapters.gate.promotion import decide
+from adapters.gate.rehearsal import Effort, Method
 from adapters.objective import Need
 from adapters.options import Options
-from adapters.rehearsal import Effort, Method
 from nets.checkpoints import Checkpoint
 from nets.inference import logits
 from nets.model import Model
@@ -142,7 +143,7 @@ def choose(
     }
     learning = [name for name, plan in competing.items() if Need.LABELS in catalog.objective(plan.objective).needs]
     silent = {name: plan for name, plan in competing.items() if name not in learning}
-    decision = gate.decide(
+    decision = decide(
         base,
         {name: adapted.model for name, adapted in candidates.items()},
         target.values,

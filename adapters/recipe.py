@@ -10,7 +10,7 @@ Reference: Yosinski et al. 2014, How transferable are features in deep neural ne
 from collections.abc import Mapping
 
 from adapters.choice import Plan
-from adapters.rehearsal import Effort
+from adapters.gate.rehearsal import Effort
 from slipway.windows import UNLABELLED, Labels
 
 EFFORT = Effort(finalists=0)  # only closed forms are rehearsed: seconds, where a gradient would take minutes

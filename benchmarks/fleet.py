@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adapters.engine import Adapted, adapt
-from adapters.fleet import Device, adapt_fleet
+from adapters.fleet.fleet import Device, adapt_fleet
 from adapters.options import Options
 from nets.architectures import cnn
 from nets.layers import Conv, Dense, Layers, shapes
@@ -43,7 +43,7 @@ TASK = TaskSpec(
 STREAM = """
 import resource, sys
 from benchmarks.fleet import base, devices
-from adapters.fleet import adapt_fleet
+from adapters.fleet.fleet import adapt_fleet
 count = int(sys.argv[1])
 for name, adapted in adapt_fleet(
     base((8, 16), (5, 3)), devices(count), scope="norm_statistics", objective="moments", batch=8, largest=256

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from adapters import gate
 from adapters.catalog import objective
 from adapters.choice import Plan
-from adapters.decision import Decision
 from adapters.engine import adapt
+from adapters.gate.decision import Decision
+from adapters.gate.promotion import decide
+from adapters.gate.rehearsal import Effort
 from adapters.marginal import counted
 from adapters.options import Options
-from adapters.rehearsal import Effort
 from nets.model import Model
 from nets.windows import Windows
 from slipway.errors import Refused
@@ -148,7 +148,7 @@ def _decided(
     def again(plan: Plan) -> Callable[[npt.NDArray[np.float32]], Model]:
         return lambda values: _adapted(found.model, plan, values, source, seed)
 
-    return gate.decide(
+    return decide(
         found.model,
         made,
         pool.values,

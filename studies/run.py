@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from adapters.gains import gains
+from adapters.receipt.gains import gains
 from sim.generate import windows
 from sim.priors import Prior
 from studies.ladder import SHOTS, STRETCHES_S, Case, climb

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from adapters.fault import arrays_of
 from adapters.objective import CLASSES, OUTPUTS, Arrays, Need, Pools, Term
-from adapters.sensor import estimate
+from adapters.sensor.estimate import estimate
+from adapters.sensor.fault import arrays_of
 from nets.layers import Correct
 from nets.model import Model
 from slipway.errors import Reason, Refused
 
 
 def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
-    """The correction of the fault that ``adapters.sensor`` estimates; what the layer did before stays behind it.
+    """The correction of the fault that ``adapters.sensor.estimate`` estimates; what the layer did before stays.
 
     Raises:
         Refused: FIELD_INVALID when the scope does not hold the sensor's correction.

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from jax import Array
 
-from adapters.fault import correction, lagging_groups
 from adapters.scopes.scope import Arrays, Factors, Scope
+from adapters.sensor.fault import correction, lagging_groups
 from nets.front import vectors_of, with_correction
 from nets.layers import Correct
 from nets.model import Model
@@ -20,8 +20,8 @@ ROTATION, GAIN, BIAS, LAG = "sensor.rotation", "sensor.gain", "sensor.bias", "se
 def sensor() -> Scope:
     """A dozen numbers with a meaning, in a layer in front of the net; no weight is touched.
 
-    They are the device's faults, and the layer ``Correct`` undoes them (see ``adapters.fault``): one rotation vector of
-    the whole device where there are channels x, y, z; the logarithm of each channel's gain; each channel's bias, in
+    They are the device's faults (``adapters.sensor.fault``), and the layer ``Correct`` undoes them: one rotation vector
+    of the whole device where there are channels x, y, z; the logarithm of each channel's gain; each channel's bias, in
     deviations where the net normalises the raw channels, else in the channel's unit; and the lag, in samples, of every
     group of channels but the first. A model that has the layer already keeps what it does, behind the new numbers.
     """

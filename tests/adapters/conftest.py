@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.fault import no_fault
+from adapters.sensor.fault import no_fault
 from nets.model import Model
 from nets.pretraining import Pretrained, Recipe, pretrain
 from tests.adapters.devices import moved, read, worn

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from adapters.fault import Fault, rotation_matrix
+from adapters.sensor.fault import Fault, rotation_matrix
 from nets.front import vectors_of
 from slipway.spec import Channel, SensorSpec, TaskSpec
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from adapters.choice import Plan, choose
-from adapters.held_out import FEW, FOLDS, hold_out
+from adapters.gate.held_out import FEW, FOLDS, hold_out
 from adapters.options import Options
 from nets.windows import Windows
 from tests.adapters.shifts import accuracy, shifted

@@ -71,7 +71,7 @@ def test_windows_like_homes_are_explained_by_home(base):
 
 
 def test_a_sensor_that_makes_every_window_one_class_looks_like_label_shift(base):
-    """What answers cannot tell: the shares stay half way to the source's, and ``adapters.overlap`` sees the sensor."""
+    """What answers cannot tell: the shares stay half way to the source's; ``adapters.gate.overlap`` sees the sensor."""
     there, labels = waves(600, 9)
     found = marginal.estimated(logits(base, shifted(600, 1)[0]), EVEN, marginal.Home(logits(base, there), labels))
     assert found.likeliest.max() > 0.9

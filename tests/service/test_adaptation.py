@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.receipt import Receipt
+from adapters.receipt.receipt import Receipt
 from nets.inference import logits
 from nets.model import Model
 from service.worker.loop import Workplace, run_next

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from adapters.choice import Chosen, Plan, choose
-from adapters.decision import BASE, Decision, Row, Rules
 from adapters.engine import Adapted
 from adapters.engine import adapt as run_plan
+from adapters.gate.decision import BASE, Decision, Row, Rules
 from adapters.options import Options
 from adapters.recipe import EFFORT
 from nets.checkpoints import Checkpoint

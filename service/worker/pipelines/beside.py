@@ -1,13 +1,13 @@
 """What a receipt says beside the choice: remarks, gains of transfer, and sets of classes."""
 
 from adapters import catalog
-from adapters.account import Told
 from adapters.choice import Chosen
-from adapters.coverage import cover
-from adapters.diagnosis import diagnosis_of
 from adapters.objective import Need
 from adapters.options import Options
-from adapters.worth import worth
+from adapters.receipt.account import Told
+from adapters.receipt.coverage import cover
+from adapters.receipt.worth import worth
+from adapters.sensor.diagnosis import diagnosis_of
 from nets.layers import Correct
 from nets.model import Model
 from nets.windows import Windows

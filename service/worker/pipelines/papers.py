@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters.account import Origin, Told, account
 from adapters.choice import Chosen
-from adapters.decision import BASE, Rules
+from adapters.gate.decision import BASE, Rules
 from adapters.options import Options
-from adapters.receipt import Data, Receipt
-from adapters.remarks import remarks
-from adapters.report import Pools, report
+from adapters.receipt.account import Origin, Told, account
+from adapters.receipt.receipt import Data, Receipt
+from adapters.receipt.remarks import remarks
+from adapters.receipt.report import Pools, report
 from nets.inference import logits
 from nets.model import Model
 from service.domain import AdaptSpec
@@ -77,7 +77,7 @@ def papers(
     model: Model,
     seconds: float,
 ) -> dict[str, bytes]:
-    """Receipt and report, by the names of their files. See ``adapters.account.account``."""
+    """Receipt and report, by the names of their files. See ``adapters.receipt.account.account``."""
     receipt = account(
         task.base,
         chosen,

@@ -5,11 +5,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from adapters import budget, catalog
-from adapters.account import device_bytes
 from adapters.choice import STATISTICS, Plan
-from adapters.explanation import explain
 from adapters.movable import moves
 from adapters.objective import Need
+from adapters.receipt.account import device_bytes
+from adapters.receipt.explanation import explain
 from adapters.recipe import default_plans, named
 from nets.model import Model
 from service.convert.common import within

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapters.receipt import Data
+from adapters.receipt.receipt import Data
 from service.domain import AdaptSpec
 from service.worker.context import Context
 from service.worker.pipelines.fit import check_fit

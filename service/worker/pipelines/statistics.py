@@ -3,11 +3,11 @@
 from dataclasses import asdict
 
 from adapters import budget, catalog
-from adapters.account import device_bytes
-from adapters.decision import BASE, Rules
+from adapters.gate.decision import BASE, Rules
 from adapters.objectives import moments
 from adapters.options import Options
-from adapters.receipt import Candidate, Receipt
+from adapters.receipt.account import device_bytes
+from adapters.receipt.receipt import Candidate, Receipt
 from nets.model import Model
 from service import domain
 from service.convert.common import within

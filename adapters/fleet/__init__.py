@@ -1,0 +1,1 @@
+"""Many adaptations at once: candidates of one device, devices of a fleet."""
