@@ -22,7 +22,7 @@ class Rules:
         strayed: total variation, at most, from a candidate's class shares to the nearest plausible ones: those of the
             base's answers, of the source, or half way between.
         confidence: share of resamples in which a candidate must beat the base on a validator to be clearly better.
-        tolerated: loss of accuracy in a rehearsal, on average under any kind of explanation, up to which signs may
+        tolerated: loss in a rehearsal, on average under any kind of explanation, up to which signs may
             still speak for a candidate.
         noise: deviation of the noise for ``consistency``, as a share of each channel's.
     """
@@ -54,7 +54,8 @@ class Row:
         marginal: class shares of its answers.
         labelled_accuracy: on the labels set apart; None without labels. For a regression, R².
         veto: why it may not win, empty when it may.
-        gain_bound: lower bound of the accuracy it gains, as rehearsed; None when it was not.
+        gain_bound: lower bound of what it gains in a rehearsal, in accuracy or macro-F1, whichever is less; None when
+            it was not rehearsed.
         defended: whether the evidence clearly favours it over the base.
     """
 

@@ -20,9 +20,10 @@ from adapters.gate.overlap import overlap
 from adapters.gate.pseudo_devices import WORLDS, Stage, explanations, windows
 from nets.front import vectors_of
 from nets.inference import logits, softmax
+from nets.metrics import accuracy, confusion, macro_f1
 from nets.model import Model
 from nets.windows import Windows
-from slipway.windows import Values
+from slipway.windows import Labels, Values
 
 Method = Callable[[Values], Model]  # a pool without labels → the base adapted to it
 
@@ -60,7 +61,8 @@ class Drill:
         explanation: why it differs from home.
         base_accuracy: of the base on it.
         base_confidence: of the base's answers there.
-        gains: method → accuracy over the base's.
+        gains: method → accuracy or macro-F1 over the base's, whichever gained less: frequent classes must not pay for
+            rare ones, nor rare ones for frequent.
     """
 
     explanation: str
@@ -209,10 +211,16 @@ def _drill(base: Model, methods: Mapping[str, Method], stage: Stage, explanation
     count = len(stage.pool)
     made = windows(stage, explanation, 2 * count, random)
     pool, test = made.values[:count], Windows(made.values[count:], made.labels[count:])
-    answers = softmax(logits(base, test.values))
-    before = float((answers.argmax(1) == test.labels).mean())
-    gains = {
-        name: float((logits(method(pool), test.values).argmax(1) == test.labels).mean()) - before
-        for name, method in methods.items()
-    }
-    return Drill(explanation, before, float(answers.max(1).mean()), gains)
+    chances = softmax(logits(base, test.values))
+    before = _rates(chances.argmax(1), test.labels, chances.shape[1])
+    gains = {}
+    for name, method in methods.items():
+        after = _rates(logits(method(pool), test.values).argmax(1), test.labels, chances.shape[1])
+        gains[name] = float((after - before).min())
+    return Drill(explanation, float(before[0]), float(chances.max(1).mean()), gains)
+
+
+def _rates(answers: npt.NDArray[np.int64], labels: Labels, class_count: int) -> npt.NDArray[np.float64]:
+    """(2,): accuracy and macro-F1."""
+    counts = confusion(answers, labels, class_count)
+    return np.array([accuracy(counts), macro_f1(counts)])

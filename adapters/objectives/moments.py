@@ -2,21 +2,27 @@
 
 Statistics in scope become those of the target pool, from the input upwards. The input's mean and deviation are those of
 the raw channels. Each batch normalisation then gets the mean and variance of what reaches it *after* the layers before
-it were corrected: one streamed pass over the pool a layer, sums in double precision, so the result does not depend on
-batches.
+it were corrected. A large pool streams through once a layer; sums over windows are in double precision, so the result
+does not depend on batches.
 
 Reference: Li et al. 2018, AdaBN, https://arxiv.org/abs/1603.04779.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax import Array
 
 from adapters.objective import CLASSES, OUTPUTS, Arrays, Need, Pools, Term
-from nets.inference import between
 from nets.layers import BatchNorm, Layers, Normalize
 from nets.model import Model
+from nets.network import Network
+from nets.windows import bucket, pad_rows
 from slipway.errors import Reason, Refused
 from slipway.windows import Values
 
@@ -24,6 +30,7 @@ DEVIATION_FLOOR = 1e-3  # of the base's own: under it a channel is constant in t
 CHUNK = 1024  # windows
 
 Doubles = npt.NDArray[np.float64]
+Part = tuple[Any, int]  # padded windows (rows, time, channels), how many of them are real
 
 
 def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
@@ -34,9 +41,13 @@ def solve(model: Model, names: frozenset[str], pools: Pools) -> Arrays:
     """
     layers = statistics_in(names, model.layers)
     arrays = dict(model.arrays)
+    at, parts = 0, list(_parts(pools.target.values))
     for index in layers:
-        mean, variance = _moments(_reaching(model, arrays, index, pools.target.values))
-        arrays |= statistics(model, index, mean, variance)
+        reaching: Iterable[Part] = _reaching(model.layers, arrays, at, index, parts)
+        if len(parts) == 1:  # a small pool goes on from where it is; a large one does not fit, and enters anew
+            at, parts = index, list(reaching)
+            reaching = parts
+        arrays |= statistics(model, index, *_moments(reaching))
     return arrays
 
 
@@ -76,23 +87,37 @@ def from_statistics(model: Model, mean: Doubles, variance: Doubles) -> Model:
     return Model(model.task, model.layers, {**model.arrays, **statistics(model, 0, mean, variance)})
 
 
-def _reaching(model: Model, arrays: Arrays, index: int, values: Values) -> Iterator[npt.NDArray[np.float32]]:
+def _parts(values: Values) -> Iterator[Part]:
     for start in range(0, len(values), CHUNK):
-        part = values[start : start + CHUNK]
-        yield part if index == 0 else between(model.layers[:index], arrays, part)
+        some = values[start : start + CHUNK]
+        yield pad_rows(some, bucket(len(some))), len(some)
 
 
-def _moments(parts: Iterator[npt.NDArray[np.float32]]) -> tuple[Doubles, Doubles]:
-    """Mean and variance over everything but the last axis, merged part by part (Chan, Golub & LeVeque 1979)."""
-    count, mean, squares = 0, np.zeros(1), np.zeros(1)
-    for part in parts:
-        rows = part.reshape(-1, part.shape[-1]).astype(np.float64)
-        shift = rows.mean(0) - mean
-        total = count + len(rows)
-        squares = squares + np.square(rows - rows.mean(0)).sum(0) + np.square(shift) * count * len(rows) / total
-        mean = mean + shift * len(rows) / total
-        count = total
-    return mean, squares / max(count, 1)
+def _reaching(layers: Layers, arrays: Arrays, at: int, index: int, parts: Sequence[Part]) -> Iterator[Part]:
+    """What reaches layer ``index`` of windows that have reached layer ``at``."""
+    return ((_through(layers, at, index, arrays, part), count) for part, count in parts)
+
+
+def _moments(parts: Iterable[Part]) -> tuple[Doubles, Doubles]:
+    """Mean and variance over everything but the last axis: in float32 within a window, in double over windows."""
+    found = [[np.asarray(each)[:count] for each in _within(part)] for part, count in parts]
+    means, variances = (np.concatenate(each).astype(np.float64) for each in zip(*found, strict=True))
+    return means.mean(0), variances.mean(0) + means.var(0)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _through(layers: Layers, start: int, stop: int, arrays: dict[str, Any], x: Array) -> Array:
+    return Network(layers, arrays).run(x, start, stop)
+
+
+@jax.jit
+def _within(x: Array) -> tuple[Array, Array]:
+    """Mean and variance (windows, channels) of each window, about its first sample: an offset costs no digits."""
+    rows = x.reshape(x.shape[0], -1, x.shape[-1])
+    first = rows[:, 0]
+    rows = rows - first[:, None]
+    mean = rows.mean(1)
+    return first + mean, jnp.square(rows - mean[:, None]).mean(1)
 
 
 def statistics(model: Model, index: int, mean: Doubles, variance: Doubles) -> Arrays:

@@ -3,8 +3,8 @@
 Candidate mountings (the 24 ways a box can stand, then refined) and a gain and bias for each channel are judged by how
 close the corrected pool comes to home (``adapters.sensor.home``). No change is the answer unless the evidence is clear:
 every number has to pay for itself, as in Schwarz's criterion with a window as one observation, and has to explain
-more than any number explains of a consecutive part of the source against its rest: people and days differ at home, too. Class
-shares that differ are tried as an explanation first, where the source is labelled.
+more than any number explains of a consecutive part of the source against its rest: people and days differ at home,
+too. Class shares that differ are tried as an explanation first, where the source is labelled.
 
 Reference: Schwarz 1978, Estimating the dimension of a model, https://doi.org/10.1214/aos/1176344136.
 """
