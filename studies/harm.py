@@ -51,6 +51,7 @@ class Run:
         gain_bound: as rehearsed; None when it was not.
         veto: the gate's, or why the method could not run.
         regression: whether the score is an R².
+        base_macro_f1: of the base; 0 for a regression.
     """
 
     scenario: str
@@ -64,6 +65,7 @@ class Run:
     gain_bound: float | None
     veto: str
     regression: bool = False
+    base_macro_f1: float = 0.0
 
     @property
     def gain(self) -> float:
@@ -102,6 +104,7 @@ def run(scenario: Scenario, folder: Path, seed: int, kept: Path, console: Consol
                 gain_bound=row.gain_bound,
                 veto=row.veto,
                 regression=bool(scenario.task.outputs),
+                base_macro_f1=before[1],
             )
         )
         verdict = "SHIPPED" if runs[-1].shipped else "defended" if row.defended else row.veto or "not defended"
@@ -109,7 +112,7 @@ def run(scenario: Scenario, folder: Path, seed: int, kept: Path, console: Consol
     console.print(f"{scenario.name} {seed} base {100 * before[0]:.2f}: {decision.reason}", highlight=False)
     kind = bool(scenario.task.outputs)
     left = (
-        Run(scenario.name, seed, name, before[0], before[0], 0, False, False, None, refused[name], kind)
+        Run(scenario.name, seed, name, before[0], before[0], 0, False, False, None, refused[name], kind, before[1])
         for name in refused
     )
     return [*runs, *left]

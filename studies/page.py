@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,18 +36,16 @@ the base over alone at the most labels tried.
 HARM = """## Does the gate ship harm?
 
 Every scenario × method × seed: each method adapts the same base to the device's pool without a label, the gate judges
-all of them together, and only then the test's labels say what each gained. Bases learn from at most 24,000 simulated
-windows, methods take 200 steps, and the gate rehearses on few devices and only what has a closed form, so that the
-whole takes an hour. `rover_long` and `wearable_phone_turned` are recordings with a planted fault; `phone_watch` learns
-from one recorded device and serves another. Regressions ship nothing without labels. The sensor's estimator was tried,
-without labels, on signals of people that are among the phone's test subjects while it was made.
+all of them together with the effort of a job, and only then the test's labels say what each gained. Bases learn from
+at most 24,000 simulated windows and methods take 200 steps, so that the whole takes hours, not days. `rover_long` and
+`wearable_phone_turned` are recordings with a planted fault; `phone_watch` learns from one recorded device and serves
+another. Regressions ship nothing without labels, and sums leave them out: R² has no lower bound.
 
-The study is not untouched by its own results. Two cells (`contact_friction` 0, `phone_watch` 0) were seen while it was
-being made, before the gate was given the source's class shares as a job gives them, before four deep methods were left
-out for time and before the rehearsal was made cheaper. That a recommended plan which follows a gradient is not
-rehearsed in jobs either was settled, for time, when some 14 cells had been seen, none of which had let such a plan
-through. Sums leave regressions out, which was settled when their scores were seen: R² has no lower bound, and the base
-of `pendulum_a0_c0` stands near -18. A job rehearses on more devices than this study.
+What had been seen before: the gate was made while seeds 0 and 1 of these scenarios were looked at, tests and all. There
+it shipped six adaptations; none lost accuracy, and two from phone to watch lost macro-F1. A rehearsal has counted both
+since, and the seeds here are others: other simulations, bases and draws, but the same recordings. Four deep methods
+(`mmd`, `cdan`, `mixup`, `consistency`) are left out for time. The sensor's estimator was tried, without labels, on
+signals of people that are among the phone's test subjects while it was made.
 """
 
 
@@ -119,18 +117,25 @@ def _harm(result: Mapping[str, Any], out: Path, pictures: Path) -> str:
         f"`{result['best_single_method']}`, {100 * result['best_single_gain']:+.1f}; an oracle with the test's labels "
         f"{100 * result['oracle_gain']:+.1f}.",
         "",
-        "| scenario | base % | best by test labels (oracle) | shipped |",
+        "| scenario | base | best by test labels (oracle) | shipped |",
         "|---|---|---|---|",
     ]
-    for name in dict.fromkeys(row["scenario"] for row in rows):
-        for seed in sorted({row["seed"] for row in rows if row["scenario"] == name}):
-            cell = [row for row in rows if (row["scenario"], row["seed"]) == (name, seed)]
-            best = max(cell, key=lambda row: row["gain"])
-            sent = next((row for row in cell if row["shipped"]), None)
-            told = "base"
-            if sent is not None:
-                told = f"`{sent['method']}` {100 * sent['gain']:+.1f}, macro-F1 {100 * sent['macro_f1']:+.1f}"
-            most = f"`{best['method']}` {100 * best['gain']:+.1f}"
-            text.append(f"| {name} {seed} | {100 * cell[0]['base']:.1f} | {most} | {told} |")
+    for name, seed in dict.fromkeys((row["scenario"], row["seed"]) for row in rows):
+        text.append(_cell([row for row in rows if (row["scenario"], row["seed"]) == (name, seed)]))
     shutil.copy(out / "harm.png", pictures)
     return "\n".join([*text, "", f"![True gain of every run and the gate's verdict]({pictures.name}/harm.png)", ""])
+
+
+def _cell(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The line of one scenario and seed: where the base stood, what an oracle would take, what was shipped."""
+    one, best = rows[0], max(rows, key=lambda row: row["gain"])
+    sent = next((row for row in rows if row["shipped"]), None)
+    stood = f"R² {one['base']:.2f}" if one["regression"] else f"{one['base']:.1%}, macro-F1 {one['base_macro_f1']:.1%}"
+    told = "base" if sent is None else f"`{sent['method']}` {_gained(sent)}"
+    return f"| {one['scenario']} {one['seed']} | {stood} | `{best['method']}` {_gained(best)} | {told} |"
+
+
+def _gained(row: Mapping[str, Any]) -> str:
+    if row["regression"]:
+        return f"{row['gain']:+.2f}"
+    return f"{100 * row['gain']:+.1f}, macro-F1 {100 * row['macro_f1']:+.1f}"
