@@ -32,7 +32,7 @@ demo: $(READY)  ## Take a model from simulation to a device that runs it offline
 	@$(BIN)/slipway-server demo --out out/demo --data "$(or $(SLIPWAY_DATA),out/data)"
 
 test: $(READY)  ## Run every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
 
 check: $(READY)  ## Lint, types, import contracts, fresh stubs
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import answers
@@ -11,14 +11,12 @@ from adapters import answers
 LOGITS = st.lists(st.floats(-200, 200, width=32), min_size=3, max_size=3)
 
 
-@settings(deadline=None)  # the first example compiles
 @given(LOGITS)
 def test_entropy_is_between_zero_and_the_logarithm_of_the_classes(logits):
     found = float(answers.entropy(jnp.array([logits]))[0])
     assert -1e-6 <= found <= np.log(3) + 1e-5
 
 
-@settings(deadline=None)  # the first example compiles
 @given(LOGITS, LOGITS)
 def test_divergence_is_never_below_zero_and_zero_for_the_same(wanted, found):
     one, other = jnp.array([wanted]), jnp.array([found])
@@ -26,7 +24,6 @@ def test_divergence_is_never_below_zero_and_zero_for_the_same(wanted, found):
     assert float(answers.divergence(one, one)[0]) == 0
 
 
-@settings(deadline=None)  # the first example compiles
 @given(LOGITS, LOGITS)
 def test_slopes_are_finite_however_sure_the_answers(wanted, found):
     one, other = jnp.array([wanted]), jnp.array([found])

@@ -27,7 +27,7 @@ def padded_bank(count, rows, seed):
     return Bank(jnp.asarray(features), jnp.zeros((rows, 3)), jnp.asarray(np.arange(rows) < count, jnp.float32))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(1, 12), seed=st.integers(0, 99))
 def test_neighbours_are_the_nearest_others_and_never_padding(count, seed):
     found = neighbours(padded_bank(count, 12, seed), 3)

@@ -31,7 +31,7 @@ def test_sets_of_windows_like_the_calibrations_cover(score, coverage):
         assert found.coverage <= coverage + 0.02
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(5, 60), st.floats(0.5, 0.9), st.integers(0, 1000))
 def test_the_promise_is_kept_on_average_over_small_calibrations(count, coverage, seed):
     hits = []

@@ -23,7 +23,7 @@ def changed(base, seed, names):
     return Model(base.task, base.layers, {**base.arrays, **arrays})
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_base_and_bytes_give_the_adapted_model(base, data):
     names = data.draw(st.sets(st.sampled_from(sorted(base.arrays))))
@@ -62,7 +62,7 @@ def test_what_does_not_fit_is_refused(base, attack):
     assert refused.value.reason is Reason.BUNDLE_MALFORMED
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_bytes_of_anything_else_are_refused(base, noise):
     with pytest.raises(Refused):
@@ -78,7 +78,7 @@ def of_low_rank(base, seed, rank):
     return Model(base.task, base.layers, {name: arrays[name] for name in base.arrays}), factors
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 99), rank=st.integers(1, 4))
 def test_factors_travel_and_give_every_bit(base, seed, rank):
     adapted, factors = of_low_rank(base, seed, rank)
@@ -99,7 +99,7 @@ def test_factors_that_do_not_give_every_bit_stay_at_home(base):
     assert not changed_arrays(other, delta.apply(base, carried))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_an_inserted_layer_travels(base, data):
     start = with_correction(base)

@@ -85,7 +85,7 @@ def test_distances_are_mahalanobis():
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(count=st.integers(1, 30), width=st.integers(1, 12), seed=st.integers(0, 99), scale=st.sampled_from([0, 1, 1e-3]))
 def test_a_shrunk_covariance_has_an_inverse_however_few_windows(count, width, seed, scale):
     deviations = scale * np.random.default_rng(seed).standard_normal((count, width))

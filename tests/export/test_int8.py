@@ -35,7 +35,7 @@ def test_onnx_runtime_our_arithmetic_and_the_oracle_agree_in_every_bit(name, cop
     np.testing.assert_array_equal(oracle.onnx_logits(graph, values), expected)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(small_models(), st.sampled_from([1, 2]), st.sampled_from([0.0, 1.0]))
 def test_any_small_net_agrees_in_every_bit(made, copies, clip):
     steps = fold(made)

@@ -38,7 +38,7 @@ def test_every_window_gets_a_device_of_its_own() -> None:
     assert min(np.abs(found[i] - found[j]).max() for i in range(4) for j in range(i)) > 0.1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 999), st.sampled_from([0.2, 1.0, pi]))
 def test_a_rotation_turns_all_vectors_of_a_window_alike_and_keeps_every_length(seed: int, limit: float) -> None:
     values = moving(4, seed)
@@ -50,7 +50,7 @@ def test_a_rotation_turns_all_vectors_of_a_window_alike_and_keeps_every_length(s
     np.testing.assert_allclose((found[..., :3] * found[..., 3:]).sum(-1), between, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.sampled_from([0.05, 0.5, 2.0, pi]))
 def test_rotations_are_proper_within_their_limit_and_even_among_those(limit: float) -> None:
     found = np.asarray(rotations(jax.random.key(0), 4000, limit), np.float64)
@@ -98,7 +98,7 @@ def test_a_sensor_says_what_its_devices_differ_by() -> None:
     assert alone.rotation_rad == alone.delay_samples == 0.0
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.floats(0, pi), st.floats(0, 0.9), st.floats(0, 5), st.lists(st.floats(0, 9), min_size=6, max_size=6))
 def test_it_survives_json_and_still_hashes(turn: float, gain: float, delay: float, bias: list[float]) -> None:
     one = replace(NONE, rotation_rad=turn, gain_share=gain, delay_samples=delay, bias=tuple(bias))

@@ -21,7 +21,7 @@ def convolutions(draw):
     return x, kernel, stride, groups, draw(st.booleans())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(convolutions())
 def test_values_and_gradients_equal_the_compilers(case):
     x, kernel, stride, groups, circular = case

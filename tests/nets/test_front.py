@@ -45,7 +45,7 @@ def test_a_vector_is_three_channels_of_one_unit_that_differ_in_x_y_and_z(of: Sen
     assert vectors_of(of) == expected
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.permutations(range(7)))
 def test_vectors_are_found_in_any_order_of_the_channels(order: list[int]) -> None:
     channels = tuple(CLIMBING.channels[index] for index in order)

@@ -41,7 +41,7 @@ def _turned(values: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([values[..., :3] @ matrix.T, values[..., 3:6] @ matrix.T], axis=-1)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 999))
 def test_a_norm_is_the_same_under_every_mounting(seed: int) -> None:
     values = moving(4, seed)
@@ -50,7 +50,7 @@ def test_a_norm_is_the_same_under_every_mounting(seed: int) -> None:
     np.testing.assert_allclose(_out(NORMS, _turned(values, rotation(seed))), found, rtol=1e-5, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 999))
 def test_what_lies_along_gravity_and_across_it_is_the_same_under_every_mounting(seed: int) -> None:
     values = moving(4, seed)
@@ -86,7 +86,7 @@ def test_a_window_without_gravity_has_no_vertical_and_a_finite_gradient() -> Non
         assert np.isfinite(slope).all()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.sampled_from([(16, 8, 4), (32, 32, 16), (15, 5, 3)]))
 def test_a_spectrum_is_the_power_of_the_fourier_transform(seed: int, form: tuple[int, int, int]) -> None:
     frame, hop, bins = form
@@ -121,7 +121,7 @@ def _identity(channels: int = 6) -> dict[str, np.ndarray]:
     return {"matrix": np.eye(channels, dtype=np.float32), "offset": zeros, "delay": zeros}
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.sampled_from([1e-6, 1.0, 1e6]))
 def test_a_correction_of_nothing_changes_no_bit(seed: int, scale: float) -> None:
     values = (scale * moving(3, seed)).astype(np.float32)

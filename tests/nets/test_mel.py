@@ -39,7 +39,7 @@ def _reference(sound: np.ndarray, layer: LogMel) -> np.ndarray:
     return np.log(share / share.mean() + layer.floor)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 99), st.sampled_from([(256, 128, 40), (200, 80, 20), (128, 128, 12)]))
 def test_it_is_the_logarithm_of_the_power_in_mel_bands(seed: int, form: tuple[int, int, int]) -> None:
     layer = LogMel(8000.0, *form, 60.0, 3800.0, 1e-3)
@@ -64,7 +64,7 @@ def test_a_tone_is_loudest_in_the_band_around_it(hz: float) -> None:
     assert abs(int(_heard(tone)[0].mean(0).argmax()) - int(np.abs(centres - place).argmin())) <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.floats(1e-3, 10.0))
 def test_a_louder_recording_gives_the_same_numbers(gain: float) -> None:
     sound = np.random.default_rng(0).normal(size=(1, 1500, 1))

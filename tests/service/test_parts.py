@@ -26,7 +26,7 @@ def fill(part: Part, until: int, total: int) -> None:
     part.append(values(total)[first:until], labels(total)[first:until])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.data())
 def test_any_cut_keeps_a_prefix_and_the_rest_completes_it(total: int, data: st.DataObject) -> None:
     written = data.draw(st.integers(0, total))

@@ -83,7 +83,7 @@ def test_it_equals_the_definition_by_averages() -> None:
     assert allan_deviation(readings, [7])[0] == pytest.approx(expected, rel=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.floats(-1e3, 1e3), st.floats(0.1, 10))
 def test_an_offset_does_not_show_and_a_gain_scales(span: int, offset: float, gain: float) -> None:
     readings = np.random.default_rng(span).normal(size=(100, 2))

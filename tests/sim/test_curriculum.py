@@ -55,7 +55,7 @@ def test_an_end_moves_where_the_learner_copes_and_only_there() -> None:
     assert start == CURRICULUM.start(PRIOR)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(scores=st.lists(st.dictionaries(st.sampled_from(edges(CURRICULUM.start(PRIOR))), st.floats(0, 1)), max_size=12))
 def test_ranges_only_grow_and_never_leave_the_prior(scores: list[Mapping[Edge, float]]) -> None:
     state = CURRICULUM.start(PRIOR)

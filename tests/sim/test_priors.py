@@ -51,14 +51,13 @@ def quantiles(distribution: Distribution) -> np.ndarray:
     return np.asarray(distribution.quantile(np.linspace(0.001, 0.999, 400, dtype=np.float32)))
 
 
-@settings(deadline=None)
 @given(distribution=distributions())
 def test_a_prior_survives_json(distribution: Distribution) -> None:
     prior = PRIOR.replace(speed_m_s=distribution)
     assert Prior.from_json(json.loads(json.dumps(prior.to_json())), prior.parameters) == prior
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(distribution=distributions(), seed=st.integers(0, 1000))
 def test_samples_stay_within_the_support(distribution: Distribution, seed: int) -> None:
     found = PRIOR.replace(speed_m_s=distribution).sample(jax.random.key(seed), 64)["speed_m_s"]
@@ -66,7 +65,7 @@ def test_samples_stay_within_the_support(distribution: Distribution, seed: int) 
     assert np.all(np.isfinite(found)) and np.all(found >= low - 1e-5) and np.all(found <= high + 1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(distribution=distributions())
 def test_a_quantile_never_falls_as_the_chance_rises(distribution: Distribution) -> None:
     assert np.all(np.diff(quantiles(distribution)) >= -1e-6)

@@ -29,6 +29,6 @@ def test_the_gradient_shrinks_a_target_that_varies_too_much():
 
 
 @given(degenerate())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_batch_gives_a_number_that_is_not_finite(batch):
     check_finite(CORAL, *batch)

@@ -35,7 +35,7 @@ def test_mapped_features_have_the_sources_mean_and_covariance():
 
 
 @given(strategies.integers(1, 12), strategies.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_ridged_covariances_agree_however_ill_conditioned(size, seed):
     away, home = certain(cloud(200, size, seed)), certain(cloud(300, size, seed + 1))
     matrix = map_between(away, home).matrix

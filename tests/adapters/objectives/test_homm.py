@@ -59,6 +59,6 @@ def test_there_is_nothing_to_win_by_shrinking_the_features():
 
 
 @given(degenerate())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_batch_gives_a_number_that_is_not_finite(batch):
     check_finite(HOMM, *batch)

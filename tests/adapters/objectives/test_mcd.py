@@ -77,6 +77,6 @@ def test_the_target_is_read_better(base):
 
 
 @given(degenerate())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_batch_gives_a_number_that_is_not_finite(batch):
     check_finite(MCD, *batch)

@@ -74,6 +74,6 @@ def test_distances_are_those_of_all_pairs():
 
 
 @given(degenerate())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_batch_gives_a_number_that_is_not_finite(batch):
     check_finite(MMD, *batch)

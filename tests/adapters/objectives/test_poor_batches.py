@@ -91,7 +91,7 @@ def unsound(terms, slopes, losses):
 
 @pytest.mark.parametrize("count", [1, 5])
 @pytest.mark.parametrize("kind", [CLASSES, OUTPUTS])
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40, derandomize=True)
 @given(
     target=st.sampled_from(sorted(POOLS)),
     source=st.sampled_from(sorted(POOLS)),

@@ -43,7 +43,7 @@ def faults():
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(faults())
 def test_the_correction_gives_the_true_signal_back(fault):
     true, _ = moved(4, 0)
@@ -54,7 +54,7 @@ def test_the_correction_gives_the_true_signal_back(fault):
     np.testing.assert_allclose(found[:, inner], true[:, SPARE : SPARE + TIME][:, inner], atol=2e-4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(faults())
 def test_a_fault_can_be_read_from_its_correction(fault):
     found = fault_of(*arrays_of(fault, SENSOR).values(), SENSOR)

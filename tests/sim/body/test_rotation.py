@@ -29,7 +29,7 @@ def _turn(axis: int, angle: float) -> Turn:
     return ABOUT[axis](jnp.float32(angle))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 2), ANGLES), min_size=1, max_size=4))
 def test_composed_turns_are_products_of_matrices(turns: list[tuple[int, float]]) -> None:
     whole = compose(*(_turn(axis, angle) for axis, angle in turns))
@@ -39,7 +39,7 @@ def test_composed_turns_are_products_of_matrices(turns: list[tuple[int, float]])
     np.testing.assert_allclose(np.array(rotate(inverse(whole), there)), [0.3, -1.2, 2.0], atol=1e-5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 2), ANGLES, st.integers(0, 2), st.floats(-0.5, 0.5, width=32))
 def test_a_rate_is_what_was_turned_in_body_axes(axis: int, start: float, about: int, angle: float) -> None:
     before = _turn(axis, start)

@@ -29,7 +29,7 @@ def test_a_channel_that_never_moves_stays_finite() -> None:
     assert np.isfinite(summaries(noise(3, 4, 16, 2) * jnp.array([0.0, 1.0])[None, None, None])).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.1, 10), st.floats(-5, 5))
 def test_a_gain_and_an_offset_move_level_and_spread_and_nothing_else(gain: float, offset: float) -> None:
     plain = noise(8, 4, 16, 2)

@@ -27,7 +27,7 @@ def _reached(angles: np.ndarray) -> np.ndarray:
     return np.stack([x, side * np.cos(hip) + down * np.sin(hip), side * np.sin(hip) - down * np.cos(hip)], axis=-1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(x=st.floats(-0.1, 0.1), out=st.floats(-0.05, 0.08), z=st.floats(-0.36, -0.2))
 def test_joint_angles_put_the_feet_there(x: float, out: float, z: float) -> None:
     foot = np.stack([np.full(4, x), SIDES * (HIP_LINK_M + out), np.full(4, z)], axis=-1)

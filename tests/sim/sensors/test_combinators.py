@@ -55,7 +55,7 @@ def test_nothing_put_behind_changes_nothing(put: Callable[[Sensor], Sensor], cha
     np.testing.assert_allclose(_read(put(TOY), **changes), WAVE, atol=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0, 0.2))
 def test_a_delay_moves_a_line_by_its_fraction_of_a_sample(delay_s: float) -> None:
     read = _read(delayed(TOY, Uniform(0.0, 0.2)), SLOPE, toy_delay_s=delay_s)
@@ -85,7 +85,7 @@ def test_a_lost_sample_shows_the_last_one_in_all_channels() -> None:
     np.testing.assert_array_equal(_read(dropping(TOY), line, toy_lost_share=1.0), line * 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(1e-3, 2.0))
 def test_quantised_readings_are_multiples_and_no_further_than_half_a_step(step: float) -> None:
     read = _read(quantised(TOY, Constant(0.01)), toy_step_m=step) / np.float32(step)

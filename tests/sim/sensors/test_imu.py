@@ -73,7 +73,7 @@ def test_the_mounting_turns_rotation_as_it_turns_force() -> None:
     np.testing.assert_allclose(read[3:], read[:3] / GRAVITY_M_S2, atol=1e-5)  # both point along the world's z
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-3, 3), st.floats(-1.5, 1.5), st.floats(-3, 3), st.integers(0, 9))
 def test_no_mounting_changes_how_long_force_and_rotation_are(yaw: float, pitch: float, roll: float, seed: int) -> None:
     motion = tumbling(jax.random.key(seed), 16, 100.0)

@@ -46,13 +46,13 @@ def test_a_perfect_one_hears_the_sound_at_its_level() -> None:
     np.testing.assert_allclose(heard, 0.1 * np.sqrt(2) * _tone(700), atol=2e-3)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(-60, -10), st.floats(1e-3, 1e3))
 def test_the_level_is_set_whatever_the_loudness_of_the_voice(level_db: float, loudness: float) -> None:
     assert _level_db(_heard(loudness * _tone(700), mic_level_db=level_db)) == pytest.approx(level_db, abs=0.1)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(0, 40), st.floats(0, 6))
 def test_noise_lies_under_the_speech_by_the_ratio(noise_db: float, fall_db: float) -> None:
     noisy = _heard(_tone(700), mic_noise_db=noise_db, mic_noise_fall_db=fall_db)
@@ -98,7 +98,7 @@ def test_the_rooms_tail_falls_by_sixty_decibels_in_its_time(seconds: float) -> N
     assert 10 * np.log10(early / late) == pytest.approx(30.0, abs=1.5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.floats(-10, 30), st.integers(0, 99))
 def test_the_room_has_the_energy_that_the_ratio_says(direct_db: float, seed: int) -> None:
     values = _parameters(mic_direct_db=direct_db)

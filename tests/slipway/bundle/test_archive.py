@@ -62,14 +62,14 @@ def test_every_byte_counts():
             read(changed(place, 1))
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 @given(st.integers(0, len(GOLDEN) - 1), st.integers(1, 255))
 def test_any_changed_byte_is_refused(place, change):
     with pytest.raises(Refused):
         read(changed(place, change))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.integers(0, len(GOLDEN)), st.integers(0, 40), st.binary(max_size=40))
 def test_any_spliced_bundle_is_refused_or_the_same(place, removed, inserted):
     data = GOLDEN[:place] + inserted + GOLDEN[place + removed :]
@@ -80,7 +80,7 @@ def test_any_spliced_bundle_is_refused_or_the_same(place, removed, inserted):
     assert pack(bundle.manifest, bundle.files) == data
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(st.binary(max_size=400), st.booleans())
 def test_any_bytes_are_refused_with_a_reason(data, looks_like_zip):
     with pytest.raises(Refused):

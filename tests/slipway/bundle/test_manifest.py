@@ -21,7 +21,7 @@ amounts = st.floats(0, 1e30)
 proofs = st.builds(Proof, st.sampled_from(["float", "int8"]), st.integers(1, 10**9), amounts, amounts, amounts)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(
     st.from_regex(r"[a-z][a-z0-9_-]{0,62}", fullmatch=True),
     st.from_regex(r"[0-9A-Za-z][0-9A-Za-z._-]{0,62}", fullmatch=True),
