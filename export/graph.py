@@ -40,7 +40,7 @@ def finish(graph: Graph, task: TaskSpec, precision: str) -> onnx.ModelProto:
     """The checked model: input ``window`` (batch, time, channels), output ``logits`` (batch, classes), both float32."""
     graph.nodes[-1].output[0] = OUTPUT
     window = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", *task.sensor.window_shape])
-    logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", len(task.classes)])
+    logits = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", task.answer_size])
     body = helper.make_graph(graph.nodes, task.name, [window], [logits], list(graph.initializers.values()))
     model = helper.make_model(
         body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="slipway"

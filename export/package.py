@@ -6,18 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from export import integer
 from export.calibration import Calibration, calibrate
+from export.fine_tuning import FineTuned, fine_tuned
 from export.float_onnx import float_onnx
 from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
-from export.proof import entered, prove, prove_exact, run
-from export.steps import INEXACT, Floats
+from export.proof import Exact, prove, prove_exact, run
+from export.steps import Floats
 from nets.model import Model
 from slipway.bundle import samples
 from slipway.bundle.archive import SELF_TEST_LIMIT, pack
 from slipway.bundle.manifest import (
+    EXTRA,
     GRAPH,
     PRECISIONS,
     SELF_TEST_INPUTS,
@@ -25,13 +26,15 @@ from slipway.bundle.manifest import (
     Manifest,
     Proof,
     Scalar,
+    canonical,
     file_entry,
 )
 from slipway.errors import Reason, Refused
-from slipway.windows import Values, check_values
+from slipway.windows import Answers, Values, check_values
 
 Reference = Callable[[Model, Values], Floats]  # logits (batch, classes) of windows (batch, time, channels)
-EXACT_LIMIT = 1024  # windows over which the integer arithmetic is compared number by number
+EXACT_LIMIT = 1024  # windows over which the integer arithmetic is compared byte by byte
+EXACT_NAME = "exact.json"
 SELF_TEST_SHARE = 1e-3  # of the largest logit: what a device's processor may round differently
 
 
@@ -43,6 +46,8 @@ class Exported:
         int8_onnx: None if only float was asked for.
         bundle: holds the graph of the precision asked for.
         calibration: what was chosen for the int8 net, or None.
+        exact: what was compared byte by byte, or None; the bundle holds it as ``EXACT_NAME``.
+        tuned: how the fine-tuning went that was asked for, or None.
     """
 
     float_onnx: bytes
@@ -50,6 +55,8 @@ class Exported:
     bundle: bytes
     proofs: tuple[Proof, ...]
     calibration: Calibration | None
+    exact: Exact | None = None
+    tuned: FineTuned | None = None
 
 
 def export(
@@ -66,6 +73,8 @@ def export(
     reference: Reference | None = None,
     int8_tolerance: float | None = None,
     int8_agreement: float | None = None,
+    fine_tune: bool = False,
+    calibration_labels: Answers | None = None,
 ) -> Exported:
     """Export a model as float and int8 ONNX and pack the bundle a device installs.
 
@@ -82,25 +91,31 @@ def export(
         reference: the model's own logits; JAX (``nets.inference.logits``) by default.
         int8_tolerance: see ``proof.prove``.
         int8_agreement: see ``proof.prove``.
+        fine_tune: learn on where int8 loses more than ``fine_tuning.LOSS_LIMIT``; takes a training's time.
+        calibration_labels: answers to ``calibration_values`` for the fine-tuning, -1 or NaN where nobody said; without
+            any it learns from the model's own answers.
 
     Raises:
         Refused: EXPORT_DIFFERS, EXPORT_UNSUPPORTED, ACCUMULATOR_OVERFLOW, or a reason of the windows and the manifest.
     """
     _check_precision(precision)
-    sensor = model.task.sensor
+    sensor, decides = model.task.sensor, not model.task.outputs
     proving = check_values(proof_values, sensor, "proof_values")
     testing = check_values(self_test_values, sensor, "self_test_values")[:SELF_TEST_LIMIT]
     expected = (reference or _jax_logits)(model, proving)
     float_graph = to_bytes(float_onnx(model))
-    proofs: tuple[Proof, ...] = (prove(float_graph, proving, expected, precision="float"),)
-    calibration, int8_graph = None, None
+    proofs: tuple[Proof, ...] = (prove(float_graph, proving, expected, precision="float", decides=decides),)
+    calibration, int8_graph, tuned, exact = None, None, None, None
     if precision == "int8":
-        calibration = calibrate(fold(model), check_values(calibration_values, sensor, "calibration_values"))
+        known = check_values(calibration_values, sensor, "calibration_values")
+        if fine_tune:
+            tuned = fine_tuned(model, known, calibration_labels)
+        calibration = tuned.calibration if tuned else calibrate(fold(model), known, decides=decides)
         int8_graph = to_bytes(int8_onnx(calibration.net, model.task))
         limits = {"tolerance": int8_tolerance, "agreement": int8_agreement}
-        proofs += (prove(int8_graph, proving, expected, precision="int8", **limits),)
-        some = proving[:EXACT_LIMIT]
-        prove_exact(int8_graph, some, _in_integers(calibration.net, int8_graph, some))
+        proofs += (prove(int8_graph, proving, expected, precision="int8", decides=decides, **limits),)
+        exact = prove_exact(int8_graph, calibration.net, proving[:EXACT_LIMIT], compiled=reference is None)
+        proofs += (exact.to_proof(),)
     graph = int8_graph or float_graph
     bundle = pack_graph(
         graph,
@@ -112,27 +127,20 @@ def export(
         lineage=lineage,
         proofs=proofs,
         created=created,
+        extra={EXACT_NAME: canonical(exact.to_json())} if exact else {},
     )
-    return Exported(float_graph, int8_graph, bundle, proofs, calibration)
+    return Exported(float_graph, int8_graph, bundle, proofs, calibration, exact, tuned)
 
 
-def _in_integers(net: integer.Int8Net, graph: bytes, values: Floats) -> Floats:
-    """Logits by the integer arithmetic.
-
-    Two libraries agree on a spectrum's logarithm or a vector's norm to the last bits only, and one of them is enough
-    for another byte: the integer layers are then compared on the bytes that the graph itself gives them.
-    """
-    if not any(isinstance(step, INEXACT) for step in net.front):
-        return integer.logits(net, values)
-    return integer.after(net, entered(graph, values))
-
-
-def pack_graph(graph: bytes, self_test_values: Values, **description: Any) -> bytes:
+def pack_graph(
+    graph: bytes, self_test_values: Values, *, extra: Mapping[str, bytes] | None = None, **description: Any
+) -> bytes:
     """The bundle of a graph: its answers to ``self_test_values`` travel with it.
 
     Args:
         graph: an ONNX file.
         self_test_values: windows (count, time, channels), 1 to ``SELF_TEST_LIMIT``.
+        extra: further files by name, which devices ignore.
         description: the other fields of ``slipway.bundle.manifest.Manifest``.
 
     Raises:
@@ -146,6 +154,7 @@ def pack_graph(graph: bytes, self_test_values: Values, **description: Any) -> by
         "self_test_inputs.npy": (SELF_TEST_INPUTS, samples.encode(self_test_values)),
         "self_test_outputs.npy": (SELF_TEST_OUTPUTS, samples.encode(outputs)),
     }
+    parts |= {name: (EXTRA, data) for name, data in (extra or {}).items()}
     entries = {name: file_entry(role, data) for name, (role, data) in parts.items()}
     tolerance = float(SELF_TEST_SHARE * max(np.abs(outputs).max(), 1.0))
     manifest = Manifest(files=entries, self_test_tolerance=tolerance, **description)

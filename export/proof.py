@@ -1,23 +1,57 @@
 """The proof that a graph is the model: its logits on real windows, from ONNX Runtime, against the model's own.
 
 A graph that is not proven is not written. The tolerance on logits bounds every decision; the share of equal decisions
-is what a user feels. An int8 graph must also give, without any tolerance, the numbers of the integer arithmetic it was
-calibrated in (``export.integer``): that catches a single wrong weight.
+is what a user feels. An int8 graph must also give, without any tolerance, every byte of the integer arithmetic it was
+calibrated in (``export.integer``), in every tensor on the way: that catches a single wrong weight.
 """
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
 from export.int8 import ENTERED
-from export.integer import Bytes
-from export.steps import Floats
+from export.integer import Bytes, Int8Net
+from export.steps import INEXACT, Floats
+from export.trace import Comparison, Tensors, Tracer, compare, trace, trace_entered
 from slipway.bundle.manifest import Proof
 from slipway.errors import Reason, Refused
 
 TOLERANCES = {"float": 1e-4, "int8": 0.15}  # largest difference of a logit, as a share of the largest logit
 AGREEMENTS = {"float": 0.999, "int8": 0.98}  # least share of equal decisions
 _SCALE_FLOOR = 1e-3
+Reference = Callable[[Floats, Bytes], Tensors]  # windows and the bytes that entered the graph → every tensor
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What was compared byte by byte, with nothing different.
+
+    Args:
+        witnesses: who computed.
+        tensors: integer tensors between window and logits, and the logits.
+        windows: how many.
+        bytes: of one witness.
+        differing: bytes in which two witnesses differ: 0, or there is no export.
+    """
+
+    witnesses: tuple[str, ...]
+    tensors: int
+    windows: int
+    bytes: int
+    differing: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**asdict(self), "witnesses": list(self.witnesses)}
+
+    def to_proof(self) -> Proof:
+        """As the manifest records it: a proof that allows no difference."""
+        return Proof("int8", self.windows, 0.0, 1.0, 0.0)
 
 
 def run(graph: bytes, values: Floats, chunk: int = 256) -> Floats:
@@ -37,6 +71,7 @@ def prove(
     precision: str,
     tolerance: float | None = None,
     agreement: float | None = None,
+    decides: bool = True,
 ) -> Proof:
     """Show that a graph gives the model's logits, or refuse it.
 
@@ -47,6 +82,7 @@ def prove(
         precision: ``"float"`` or ``"int8"``; picks the defaults of the limits.
         tolerance: largest difference of a logit allowed, as a share of the largest reference logit.
         agreement: least share of windows with the same decision; one window may always differ.
+        decides: whether the largest logit is a decision; of a regression it is none.
 
     Raises:
         Refused: EXPORT_DIFFERS, or FIELD_REQUIRED without windows.
@@ -59,7 +95,7 @@ def prove(
     difference = float(np.abs(found - reference).max() / max(np.abs(reference).max(), _SCALE_FLOOR))
     if not difference <= limit:  # a NaN must fail
         raise _differs(precision, len(values), "moves a logit too far", difference, limit)
-    same = int((found.argmax(1) == reference.argmax(1)).sum())
+    same = int((found.argmax(1) == reference.argmax(1)).sum()) if decides else len(values)
     allowed = max(1.0, (1 - least) * len(values))  # a single tie must not refuse a short recording
     if len(values) - same > allowed:
         raise _differs(precision, len(values), "decides differently too often", len(values) - same, allowed)
@@ -74,15 +110,52 @@ def entered(graph: bytes, values: Floats) -> Bytes:
     return np.asarray(session.run([ENTERED], {"window": values})[0])
 
 
-def prove_exact(graph: bytes, values: Floats, reference: Floats) -> None:
-    """Refuse an int8 graph that differs from its integer arithmetic in a single number.
+def prove_exact(graph: bytes, net: Int8Net, values: Floats, *, compiled: bool = True, chunk: int = 256) -> Exact:
+    """Show that ONNX Runtime, our integers and, compiled, JAX make the same bytes in every tensor, or refuse the graph.
+
+    Two libraries agree on a spectrum's logarithm or a vector's norm to the last bits only, and one of them is enough
+    for another byte: behind such a front the integer layers start from the bytes that the graph itself gives them.
+
+    Args:
+        graph: an int8 ONNX file.
+        net: what it was written from.
+        values: real windows (batch, time, channels).
+        compiled: whether JAX is a third witness; it costs a compilation.
+        chunk: windows at a time.
 
     Raises:
-        Refused: EXPORT_DIFFERS.
+        Refused: EXPORT_DIFFERS, with the first tensor that differs; FIELD_REQUIRED without windows.
     """
-    wrong = int((run(graph, values) != reference).sum())
-    if wrong:
-        raise _differs("int8", len(values), "leaves its integer arithmetic in some logits", wrong, 0)
+    if len(values) == 0:
+        raise Refused(Reason.FIELD_REQUIRED, field="proof_values")
+    witness = Tracer(graph)
+    ours = _ours(net, compiled)
+    whole = Comparison(0, 0, 0)
+    for at in range(0, len(values), chunk):
+        part = values[at : at + chunk]
+        found = witness(part)
+        for reference in ours:
+            whole += compare(found, reference(part, found[ENTERED]))
+    if whole.differing:
+        problem = f"leaves its integer arithmetic, first in the tensor {whole.first}, in some bytes"
+        raise _differs("int8", len(values), problem, whole.differing, 0)
+    names = ("onnxruntime", "numpy", *(("jax",) if compiled else ()))
+    return Exact(names, whole.tensors, len(values), whole.bytes // len(ours), whole.differing)
+
+
+def _ours(net: Int8Net, compiled: bool) -> list[Reference]:
+    inexact = any(isinstance(step, INEXACT) for step in net.front)
+    found: list[Reference] = [partial(_in_numpy, net, inexact)]
+    if compiled:
+        from export import jax_integer  # here, so that a proof without it needs no compiler
+
+        run, run_entered = jax_integer.tracer(net), jax_integer.tracer_entered(net)
+        found.append(lambda values, entered: run_entered(entered) if inexact else run(values))
+    return found
+
+
+def _in_numpy(net: Int8Net, inexact: bool, values: Floats, entered: Bytes) -> Tensors:
+    return trace_entered(net, entered) if inexact else trace(net, values)
 
 
 def _differs(precision: str, samples: int, problem: str, found: float, limit: float) -> Refused:

@@ -3,7 +3,7 @@ import pytest
 
 from export import integer
 from export import steps as s
-from export.calibration import calibrate, grid, quantize, span
+from export.calibration import calibrate, quantize, same_numbers
 from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
@@ -35,23 +35,35 @@ def test_a_net_whose_weights_are_all_zero_gives_its_bias():
     np.testing.assert_allclose(integer.logits(found.net, values), s.run(fold(silent), values), rtol=1e-5, atol=1e-6)
 
 
-def test_a_grid_holds_zero_exactly():
-    for low, high in [(-1.0, 3.0), (2.0, 5.0), (-4.0, -1.0), (0.0, 0.0)]:
-        found = grid(low, high)
-        assert found.scale > 0 and found.real(np.array([found.zero], np.uint8))[0] == 0
-
-
-def test_min_max_and_percentile_ranges():
-    values = np.arange(1001, dtype=np.float32)
-    assert span(values, 0) == (0, 1000)
-    assert span(values, 1) == (10, 990)
-
-
 def test_an_outlier_is_clipped_when_that_keeps_the_logits_better():
     made = example("cnn")
     values = windows(made, 400)
     values[0, 0] *= 300
-    assert calibrate(fold(made), values).clip > 0
+    steps = fold(made)
+    found, widest = calibrate(steps, values), calibrate(steps, values, clips=(0.0,))
+    assert found.clip != 0 and found.error < widest.error
+
+
+def test_each_tensor_may_have_its_own_range():
+    made = example("cnn")
+    values, steps = windows(made, 200), fold(made)
+    found = quantize(steps, values, clip={"5": 1.0})
+    whole = quantize(steps, values)
+    assert {name for name in found.ranges if found.ranges[name] != whole.ranges[name]} == {"5"}
+
+
+def test_what_each_tensor_costs_is_told():
+    found = calibrate(fold(example("cnn")), windows(example("cnn"), 64))
+    assert [row.tensor for row in found.losses] == ["entry", "1.weights", "1", "5.weights", "5", "7", "8.weights"]
+
+
+def test_the_outputs_of_a_regression_are_numbers_in_their_own_right():
+    made = example("mlp")
+    values, steps = windows(made, 400), fold(made)
+    found = calibrate(steps, values, decides=False, copies=(1,))
+    wanted = s.run(steps, values[1::2])
+    assert found.agreement == pytest.approx(1 - (found.error / wanted.std(axis=0).mean()) ** 2, abs=0.01)
+    assert same_numbers(wanted, wanted) == 1 and same_numbers(0 * wanted + wanted.mean(0), wanted) == pytest.approx(0)
 
 
 def test_ranges_name_every_quantized_tensor():

@@ -112,7 +112,7 @@ def test_an_int8_bundle_is_proven(name: str) -> None:
         lineage={},
         version="1",
     )
-    assert found.int8_onnx is not None and [proof.precision for proof in found.proofs] == ["float", "int8"]
+    assert found.int8_onnx is not None and [proof.precision for proof in found.proofs] == ["float", "int8", "int8"]
     assert found.proofs[0].max_difference < LIMIT
     answers, wanted = run(found.int8_onnx, moving(100, 3)), logits(made, moving(100, 3))
     assert np.mean(answers.argmax(1) == wanted.argmax(1)) >= 0.95
@@ -126,14 +126,14 @@ def test_behind_a_front_one_wrong_bit_is_refused_and_the_front_is_right_to_a_byt
     found = entered(to_bytes(graph), values)
     ours = net.entry.apply(integer.enter(net.front, values))
     assert np.abs(found.astype(int) - ours.astype(int)).max() <= 1
-    prove_exact(to_bytes(graph), values, integer.after(net, found))
+    assert prove_exact(to_bytes(graph), net, values).differing == 0
 
     def edit(weights: np.ndarray) -> None:
         weights[0, 0, 0] ^= 1
 
     wrong = change(graph, f"{next(n.name for n in net.layers if isinstance(n, integer.Linear))}.weights", edit)
     with pytest.raises(Refused):
-        prove_exact(wrong, values, integer.after(net, entered(wrong, values)))
+        prove_exact(wrong, net, values)
 
 
 def _operators(made: Model) -> list[str]:

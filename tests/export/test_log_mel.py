@@ -93,11 +93,11 @@ def test_behind_a_spectrum_one_wrong_bit_is_refused_and_the_spectrum_is_right_to
     found = entered(to_bytes(graph), sound)
     ours = net.entry.apply(integer.enter(net.front, sound))
     assert np.abs(found.astype(int) - ours.astype(int)).max() <= 1
-    prove_exact(to_bytes(graph), sound, integer.after(net, found))
+    assert prove_exact(to_bytes(graph), net, sound).differing == 0
 
     def edit(weights: np.ndarray) -> None:
         weights[0, 0, 0] ^= 1
 
     wrong = change(graph, f"{next(n.name for n in net.layers if isinstance(n, integer.Linear))}.weights", edit)
     with pytest.raises(Refused):
-        prove_exact(wrong, sound, integer.after(net, entered(wrong, sound)))
+        prove_exact(wrong, net, sound)

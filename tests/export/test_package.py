@@ -1,11 +1,15 @@
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from export.package import export
+from export.package import EXACT_NAME, export
 from nets.inference import logits
 from slipway.bundle import archive
 from slipway.bundle.runtime import Runtime
 from slipway.errors import Reason, Refused
+from slipway.spec import Channel
 from tests.export.examples import example, windows
 
 
@@ -34,10 +38,25 @@ def test_a_bundle_answers_as_the_model(name):
 def test_the_manifest_tells_what_was_proven():
     _, _, exported = export_example()
     manifest = archive.read(exported.bundle).manifest
-    assert [proof.precision for proof in manifest.proofs] == ["float", "int8"]
+    assert [proof.precision for proof in manifest.proofs] == ["float", "int8", "int8"]
     assert manifest.proofs == exported.proofs and all(proof.samples == 200 for proof in manifest.proofs)
     assert (manifest.model, manifest.version, manifest.precision) == ("toy", "3", "int8")
+    assert manifest.proofs[2].tolerance == 0 and manifest.proofs[2].max_difference == 0  # byte by byte
     assert manifest.lineage == {"job": "jobs/7"} and manifest.created is None
+
+
+def test_the_bundle_tells_what_was_compared_byte_by_byte():
+    _, _, exported = export_example("cnn")
+    found = json.loads(archive.read(exported.bundle).files[EXACT_NAME])
+    assert found == exported.exact.to_json() and found["witnesses"] == ["onnxruntime", "numpy", "jax"]
+    assert (found["tensors"], found["windows"], found["differing"]) == (9, 200, 0)
+    assert [row.tensor for row in exported.calibration.losses][:2] == ["entry", "1.weights"]
+
+
+def test_fine_tuning_is_told_of_and_its_net_is_proven_against_the_model():
+    _, _, exported = export_example("cnn", fine_tune=True)
+    assert exported.tuned is not None and exported.tuned.chosen in exported.tuned.costs
+    assert exported.calibration is exported.tuned.calibration and exported.proofs[1].agreement >= 0.98
 
 
 def test_the_same_model_gives_the_same_bundle():
@@ -80,3 +99,16 @@ def test_an_unknown_precision_is_refused():
     with pytest.raises(Refused) as refused:
         export_example(precision="int4")
     assert refused.value.reason is Reason.FIELD_INVALID
+
+
+def test_a_regression_travels_like_any_other():
+    chosen = example("cnn")
+    outputs = tuple(Channel(f"torque_{joint}", "N.m") for joint in range(len(chosen.task.classes)))
+    model = replace(chosen, task=replace(chosen.task, classes=(), outputs=outputs))
+    values = windows(model, 64)
+    made = export(
+        model, calibration_values=values, proof_values=values, self_test_values=values[:4], lineage={}, version="1"
+    )
+    found = Runtime(archive.read(made.bundle)).logits(values)
+    assert found.shape == (64, len(outputs))
+    assert np.abs(found - logits(model, values)).max() < 0.15 * np.abs(found).max()

@@ -71,7 +71,7 @@ def test_the_fake_rounding_is_that_of_the_integers(name: str) -> None:
     values = windows(made, 200)
     where, net = places(made, values)
     exact, fake = s.run(fold(made), values), with_rounding(made, where, values)
-    assert rms(fake - integer.logits(rounded_each(made, net), values)) < 0.1 * rms(fake - exact)
+    assert rms(fake - integer.logits(rounded_each(made, net), values)) < 0.25 * rms(fake - exact)
 
 
 def test_a_gradient_passes_inside_the_range_only() -> None:
