@@ -31,9 +31,12 @@ class Reason(StrEnum):
     BUNDLE_FILE_MISSING = "BUNDLE_FILE_MISSING"
     BUNDLE_FILE_UNEXPECTED = "BUNDLE_FILE_UNEXPECTED"
     BUNDLE_HASH_MISMATCH = "BUNDLE_HASH_MISMATCH"
+    DELTA_MALFORMED = "DELTA_MALFORMED"
+    DELTA_BASE_DIFFERS = "DELTA_BASE_DIFFERS"
     SELF_TEST_FAILED = "SELF_TEST_FAILED"
     EXPORT_DIFFERS = "EXPORT_DIFFERS"
     EXPORT_UNSUPPORTED = "EXPORT_UNSUPPORTED"
+    FROZEN_GRID_UNFIT = "FROZEN_GRID_UNFIT"
     ACCUMULATOR_OVERFLOW = "ACCUMULATOR_OVERFLOW"
     DATASET_NOT_FOUND = "DATASET_NOT_FOUND"
     UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
@@ -152,6 +155,16 @@ CATALOGUE: dict[Reason, Row] = {
         "{field}: {name} has SHA-256 {found}, {expected} was promised.",
         "Download it again; if this repeats, the source is damaged.",
     ),
+    Reason.DELTA_MALFORMED: Row(
+        "DATA_LOSS",
+        "{field}: the delta is not well formed: {problem}.",
+        "Download it again; if this repeats, download the whole file.",
+    ),
+    Reason.DELTA_BASE_DIFFERS: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the delta changes the file {expected}, here is {found}.",
+        "Download the whole file, or a delta made for this one.",
+    ),
     Reason.SELF_TEST_FAILED: Row(
         "FAILED_PRECONDITION",
         "{field}: the self-test differs by {found} where {limit} is allowed.",
@@ -164,6 +177,11 @@ CATALOGUE: dict[Reason, Row] = {
     ),
     Reason.EXPORT_UNSUPPORTED: Row(
         "INVALID_ARGUMENT", "{field}: {problem}.", "Describe the net with layers that can be exported."
+    ),
+    Reason.FROZEN_GRID_UNFIT: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the int8 base cannot take the change as it stands: {problem}.",
+        "Give windows of the target, so that what does not fit is calibrated again.",
     ),
     Reason.ACCUMULATOR_OVERFLOW: Row(
         "INVALID_ARGUMENT",

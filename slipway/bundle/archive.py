@@ -116,7 +116,7 @@ def _check_contents(manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
     check_graph(files[manifest.name_of(GRAPH)], manifest.name_of(GRAPH))
     task = manifest.task
     inputs = _samples(manifest, files, SELF_TEST_INPUTS, task.sensor.window_shape)
-    outputs = _samples(manifest, files, SELF_TEST_OUTPUTS, (len(task.classes),))
+    outputs = _samples(manifest, files, SELF_TEST_OUTPUTS, (task.answer_size,))
     if len(inputs) != len(outputs):
         raise _malformed(f"the self-test has {len(inputs)} windows and {len(outputs)} outputs")
     return Bundle(manifest, dict(files), inputs, outputs)

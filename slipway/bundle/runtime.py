@@ -46,8 +46,11 @@ class Runtime:
         """Name of the most likely class, and the probability of each, of one window (time, channels).
 
         Raises:
-            Refused: as ``logits``.
+            Refused: as ``logits``; FIELD_INVALID where the task has outputs in place of classes.
         """
+        if self.task.outputs:
+            problem, remedy = "asks for quantities, not for a class", "Call logits: they are the outputs."
+            raise Refused(Reason.FIELD_INVALID, field="task", problem=problem, found=self.task.name, remedy=remedy)
         logits = self.logits(np.asarray(window, np.float32)[None])[0]
         shares = np.exp(logits - logits.max())
         return self.task.classes[int(logits.argmax())], shares / shares.sum()
@@ -67,7 +70,7 @@ class Runtime:
     def _run(self, values: Values) -> npt.NDArray[np.float32]:
         parts = [values[at : at + CHUNK] for at in range(0, len(values), CHUNK)]
         found = [self._session.run(["logits"], {"window": part})[0] for part in parts]
-        return np.concatenate([np.empty((0, len(self.task.classes)), np.float32), *found])
+        return np.concatenate([np.empty((0, self.task.answer_size), np.float32), *found])
 
 
 def _session(bundle: Bundle) -> Any:
@@ -87,7 +90,7 @@ def _session(bundle: Bundle) -> Any:
 
 def _check_signature(session: Any, task: TaskSpec) -> None:
     found = [(value.name, value.type, value.shape[1:]) for value in (*session.get_inputs(), *session.get_outputs())]
-    shape, classes = list(task.sensor.window_shape), [len(task.classes)]
+    shape, classes = list(task.sensor.window_shape), [task.answer_size]
     if found != [("window", "tensor(float)", shape), ("logits", "tensor(float)", classes)]:
         raise _unusable(task.name, f"it reads and gives {found}")
 

@@ -1,8 +1,8 @@
 """Windows in, answers out: one JSON line each, in order, with a model that may change between two lines.
 
 A line in is the window, an array of samples that are arrays of channels, or an object ``{"id": …, "window": [[…]]}``.
-A line out is ``{"class", "probabilities", "version"}``, or ``{"error": {"reason", "message", "remedy"}}`` where the
-window is refused; an ``id`` comes back with its answer.
+A line out is ``{"class", "probabilities", "version"}``, of a regression ``{"outputs", "version"}``, or
+``{"error": {"reason", "message", "remedy"}}`` where the window is refused; an ``id`` comes back with its answer.
 """
 
 import json
@@ -55,6 +55,9 @@ def answer_window(window: Any, live: Live, field: str = "window") -> dict[str, A
     except (TypeError, ValueError, OverflowError) as error:
         raise _invalid(field, "the samples are not all numbers in rows of one length", window) from error
     logits = live.runtime.logits(check_values(values, task.sensor, field))[0].astype(np.float64)
+    if task.outputs:
+        named = zip(task.outputs, logits, strict=True)
+        return {"outputs": {output.name: float(value) for output, value in named}, "version": live.version.version}
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
     return {

@@ -54,7 +54,13 @@ def outside(environment: Path) -> dict[str, str]:
 def test_the_light_wheel_holds_one_package_and_its_types(light: zipfile.ZipFile) -> None:
     names = light.namelist()
     assert {name.split("/")[0] for name in names} == {"slipway", "slipway-0.1.0.dist-info"}
-    for wanted in ("slipway/py.typed", "slipway/bundle/SPEC.md", "slipway/v1/updates_pb2.pyi", "slipway/cli/main.py"):
+    for wanted in (
+        "slipway/py.typed",
+        "slipway/bundle/SPEC.md",
+        "slipway/delta/SPEC.md",
+        "slipway/v1/updates_pb2.pyi",
+        "slipway/cli/main.py",
+    ):
         assert wanted in names
 
 
@@ -64,6 +70,7 @@ def test_the_server_wheel_holds_the_rest_and_its_migrations(tmp_path: Path) -> N
     assert tops == {"sim", "nets", "adapters", "export", "service", "studies"}
     assert "service/catalogue/migrations/env.py" in names
     assert any(name.startswith("service/catalogue/migrations/versions/") for name in names)
+    assert {"export/c/kernels/float_conv.c", "export/mcu/firmware/board.ld"} <= set(names)
     assert not any(name.endswith(".proto") for name in names)
 
 

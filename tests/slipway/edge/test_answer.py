@@ -11,7 +11,9 @@ from slipway.bundle.runtime import Runtime
 from slipway.edge.answer import answers
 from slipway.edge.install import Live
 from slipway.edge.state import Installed
-from tests.slipway.edge.bundles import WINDOW, bundle
+from slipway.errors import Refused
+from slipway.spec import Channel, TaskSpec
+from tests.slipway.edge.bundles import SENSOR, WINDOW, bundle
 
 
 def live(version: int) -> Live:
@@ -73,3 +75,13 @@ def test_the_model_may_change_between_two_lines() -> None:
     line = json.dumps(WINDOW).encode() + b"\n"
     found = answers(io.BytesIO(line * 2), lambda: next(models))
     assert [(row["class"], row["version"][-1]) for row in found] == [("odd", "1"), ("even", "2")]
+
+
+def test_a_regression_answers_with_its_outputs_by_name() -> None:
+    task = TaskSpec("arm", SENSOR, outputs=(Channel("shoulder", "N.m"), Channel("elbow", "N.m")))
+    installed = Installed("models/arm/versions/2", "0" * 64, 2)
+    arm = Live(installed, Runtime(read(bundle(2, model="arm", task=task))))
+    (found,) = ask(json.dumps(WINDOW).encode(), arm)
+    assert found == {"outputs": {"shoulder": 2.0, "elbow": 3.0}, "version": "models/arm/versions/2"}
+    with pytest.raises(Refused, match="quantities"):
+        arm.runtime.answer(WINDOW)
