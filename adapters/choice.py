@@ -13,14 +13,15 @@ from adapters.gate.decision import BASE, Decision, Rules
 from adapters.gate.evidence import Floats
 from adapters.gate.held_out import HeldOut, hold_out
 from adapters.gate.promotion import decide
+from adapters.gate.regression import FEWEST
 from adapters.gate.rehearsal import Effort, Method
 from adapters.objective import Need
 from adapters.options import Options
 from nets.checkpoints import Checkpoint
-from nets.inference import logits
+from nets.inference import logits, probabilities
 from nets.model import Model
 from nets.training import Progress
-from slipway.windows import Answers, Values
+from slipway.windows import Answers, Values, answered
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def choose(
     options: Options | None = None,
     rules: Rules | None = None,
     effort: Effort | None = None,
+    made: Mapping[str, Adapted] | None = None,
     seed: int = 0,
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -101,6 +103,7 @@ def choose(
         options: of every candidate.
         rules: of the gate.
         effort: how much is rehearsed before the gate decides without labels.
+        made: candidates that were run already, from the labels that ``hold_out`` lets them learn; the others are run.
         seed: of order, split, noise.
         progress: called after every epoch.
         should_stop: asked after every epoch.
@@ -137,8 +140,11 @@ def choose(
             base, held_out, lambda labels, fold: run(plan, labels, checkpoint=part(checkpoint, f"{name}-{fold}")).model
         )
 
+    known = made or {}
     candidates = {
-        name: run(plan, held_out.learned, progress=progress, checkpoint=part(checkpoint, name))
+        name: known[name]
+        if name in known
+        else run(plan, held_out.learned, progress=progress, checkpoint=part(checkpoint, name))
         for name, plan in competing.items()
     }
     learning = [name for name, plan in competing.items() if Need.LABELS in catalog.objective(plan.objective).needs]
@@ -150,7 +156,7 @@ def choose(
         labelled=held_out.judged,
         crossed={name: crossed(competing[name], name) for name in learning if held_out.folds},
         source=source,
-        source_marginal=source_marginal(source, options, len(base.task.classes)),
+        source_marginal=source_marginal(source, options, len(base.task.classes)) if base.task.classes else None,
         home_confidence=home_confidence,
         methods={name: _method(run, plan) for name, plan in silent.items()},
         costly=frozenset(name for name, plan in silent.items() if catalog.objective(plan.objective).descended),
@@ -159,6 +165,42 @@ def choose(
         seed=seed,
     )
     return Chosen(candidates[decision.chosen].model if decision.promoted else base, decision, candidates)
+
+
+def hopeless(
+    base: Model,
+    values: Values,
+    labels: Answers | None,
+    *,
+    source_values: Values | None = None,
+    home_confidence: float | None = None,
+    rules: Rules | None = None,
+) -> str:
+    """Why the gate would keep the base whatever competes, in words; empty where something may be let through.
+
+    It costs one look at the pool. Who knows it need not follow a gradient whose end would be thrown away.
+
+    Args:
+        base: the model that would be kept.
+        values: (count, time, channels), the pool.
+        labels: (count,) or (count, outputs), as ``choose`` gets them.
+        source_values: windows that the confidence at home is measured on where it is not given.
+        home_confidence: the base's mean confidence at home.
+        rules: of the gate.
+    """
+    rules, said = rules or Rules(), 0 if labels is None else int(answered(labels).sum())
+    if base.task.outputs:
+        return f"fewer than {FEWEST} windows carry an answer" if said < FEWEST else ""
+    if said:
+        return ""
+    if len(values) < rules.windows:
+        return f"the pool has fewer than {rules.windows} windows"
+    if home_confidence is None and source_values is not None:
+        home_confidence = float(probabilities(base, source_values).max(1).mean())
+    if home_confidence is None:
+        return "nothing says how sure the base was at home"
+    here = float(probabilities(base, values).max(1).mean())
+    return "the base shows no symptom" if home_confidence - here < rules.symptom else ""
 
 
 def _method(run: Callable[..., Adapted], plan: Plan) -> Method:

@@ -9,8 +9,11 @@ matrix-product peak was reached.
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,6 +27,10 @@ from nets.architectures import cnn
 from nets.layers import Conv, Dense, Layers, shapes
 from nets.model import Model
 from nets.network import initial_arrays
+from service.domain import AdaptSpec, Outcome
+from service.worker.context import Context, StoredWindows
+from service.worker.pipelines.adapt import adapt as adapt_job
+from service.worker.pipelines.sample import Sample, encode
 from slipway.spec import Channel, SensorSpec, TaskSpec
 
 STATISTICS_DEVICES, STATISTICS_AIM_SECONDS, STATISTICS_BATCH = 1000, 5.0, 8
@@ -32,6 +39,13 @@ AFFINE_STEPS = 40  # a tenth of the default, so that a hundred devices end in mi
 LARGEST = 256  # windows of a device
 PEAK_SIZE = 2048  # rows and columns of the matrices that measure the peak
 SMALL_FLEET, LARGE_FLEET = 200, 2000
+JOB_DEVICES, JOB_WINDOWS, JOB_STEPS, HOME_WINDOWS = 32, 60, 100, 1000
+JOB = AdaptSpec(
+    base="models/wearable/versions/1",
+    scope="norm_affine",
+    objectives={"information_maximisation": 1.0},
+    options={"steps": JOB_STEPS},
+)
 
 TASK = TaskSpec(
     "wearable",
@@ -55,7 +69,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platfor
 
 def run() -> list[dict[str, Any]]:
     """Seconds for a thousand devices' statistics, a device's share of a fleet against alone, and peak memory."""
-    return [*statistics(), *affine(), *memory()]
+    return [*statistics(), *affine(), *job(), *memory()]
 
 
 def base(widths: tuple[int, ...] = (64, 128, 128), sizes: tuple[int, ...] = (5, 8, 8)) -> Model:
@@ -100,6 +114,41 @@ def affine() -> list[dict[str, Any]]:
         _record("fleet_affine_ratio", ratio, "1", AFFINE_AIM_RATIO),
         _record("fleet_affine_speed", speed / 1e9, "GFLOP/s", peak() / 1e9),
     ]
+
+
+def job() -> list[dict[str, Any]]:
+    """A small net's fleet job, from reading to receipts: processor seconds a device, and those of a job of one."""
+    for count in (1, JOB_DEVICES):  # compiles
+        run_job(count)
+    alone, together = (_job_seconds(count) / count for count in (1, JOB_DEVICES))
+    return [_record("fleet_job_device_seconds", together, "s", alone)]
+
+
+def run_job(count: int) -> Outcome:
+    """The service's job for ``count`` small devices, one for a single one: statistics and ``JOB``, gate, receipts."""
+    model = base((8, 16), (5, 3))
+    random = np.random.default_rng(1)
+    home = random.standard_normal((HOME_WINDOWS, *TASK.sensor.window_shape), np.float32)
+    sample = Sample(home, random.integers(0, len(TASK.classes), HOME_WINDOWS).astype(np.int32), None)
+    files = {"model": model.to_bytes(), "source": encode(sample)}
+    with tempfile.TemporaryDirectory() as folder:
+        context = Context(Path(folder), lambda progress: None, lambda: False, _sent, lambda version, name: files[name])
+        names = tuple(f"datasets/d{index}" for index in range(count))
+        return adapt_job(replace(JOB, target=names[0]) if count == 1 else replace(JOB, targets=names), context)
+
+
+def _sent(name: str) -> StoredWindows:
+    """A device's windows, made as they are asked for."""
+    random = np.random.default_rng(int(name.removeprefix("datasets/d")))
+    gain = np.float32(random.uniform(0.5, 2.0))
+    values = random.standard_normal((JOB_WINDOWS, *TASK.sensor.window_shape), np.float32) * gain
+    return StoredWindows(name, TASK.sensor, TASK.classes, values, np.full(JOB_WINDOWS, -1, np.int32), "0" * 64, None)
+
+
+def _job_seconds(count: int) -> float:
+    started = time.process_time()
+    run_job(count)
+    return time.process_time() - started
 
 
 def memory() -> list[dict[str, Any]]:

@@ -1,6 +1,10 @@
 """Answers of a model at rest, compiled once per layers and batch bucket."""
 
-from collections.abc import Mapping
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -17,6 +21,24 @@ from nets.windows import pad_rows
 Floats = npt.NDArray[np.float32]
 
 BATCH_LIMIT = 1024  # windows in one call of the compiled program
+WORTH_KEEPING = 512  # windows from which to read them through costs little beside answering them
+
+Answers = tuple[Floats, Floats]
+_kept: ContextVar[tuple[OrderedDict[bytes, Answers], int] | None] = ContextVar("kept answers", default=None)
+
+
+@contextmanager
+def answers_kept(count: int = 4) -> Iterator[None]:
+    """Within the block, the last ``count`` different questions are answered once.
+
+    A fleet's base is asked about the same source windows for every device, several times each. A question is known by
+    what is in it, so equal arrays need not be the same object. Nobody may write into what ``outputs`` returns.
+    """
+    token = _kept.set((OrderedDict(), count))
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def logits(model: Model, values: Floats) -> Floats:
@@ -47,6 +69,28 @@ def log_softmax(scores: Floats) -> npt.NDArray[np.float64]:
 
 def outputs(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> tuple[Floats, Floats]:
     """Features (count, features) and logits (count, classes) of raw windows (count, time, channels)."""
+    kept = _kept.get()
+    if kept is None or len(values) < WORTH_KEEPING:
+        return _answered(layers, arrays, values)
+    known, count = kept
+    question = _digest(layers, arrays, values)
+    found = known[question] if question in known else _answered(layers, arrays, values)
+    known[question] = found
+    known.move_to_end(question)
+    while len(known) > count:
+        known.popitem(last=False)
+    return found
+
+
+def _digest(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> bytes:
+    """What is asked, as 32 bytes."""
+    digest = hashlib.sha256(repr((layers, sorted(arrays), values.shape)).encode())
+    for part in (*(arrays[name] for name in sorted(arrays)), values):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.digest()
+
+
+def _answered(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> Answers:
     chunks = [_chunk(layers, arrays, values[i : i + BATCH_LIMIT]) for i in range(0, max(len(values), 1), BATCH_LIMIT)]
     return np.concatenate([found for found, _ in chunks]), np.concatenate([scores for _, scores in chunks])
 

@@ -22,6 +22,8 @@ class Rules:
         strayed: total variation, at most, from a candidate's class shares to the nearest plausible ones: those of the
             base's answers, of the source, or half way between.
         confidence: share of resamples in which a candidate must beat the base on a validator to be clearly better.
+        margin: lower bound of the gain in a rehearsal over which it counts: a rehearsal guesses at the device, and is
+            wrong by some points.
         tolerated: loss in a rehearsal, on average under any kind of explanation, up to which signs may
             still speak for a candidate.
         noise: deviation of the noise for ``consistency``, as a share of each channel's.
@@ -35,6 +37,7 @@ class Rules:
     far: float = 0.5
     strayed: float = 0.25
     confidence: float = 0.95
+    margin: float = 0.1
     tolerated: float = 0.005
     noise: float = 0.05
 

@@ -72,18 +72,28 @@ def rows(case: Case) -> tuple[Row, ...]:
 
 def defended(case: Case, row: Row) -> bool:
     """Whether the evidence clearly favours a candidate over the base."""
-    if row.veto:
+    if row.veto or not row.changed:
         return False
     if (labels := _verdict(case, row, LABELS)) != 0:
         return labels > 0
     if row.beats.get(LABELS, 0.5) < 0.5 or case.symptom is None or case.symptom < case.rules.symptom:
         return False
     anchors = [_verdict(case, row, name) for name in row.beats if name in ANCHORS]
-    if row.gain_bound is not None and row.gain_bound > 0:
+    if _certain(case, row):
         return min(anchors, default=0) >= 0
-    if case.rehearsal is not None and (case.rehearsal.mean(row.name) or 0.0) < -case.rules.tolerated:
+    if case.rehearsal is not None and not harmless(case.rules, case.rehearsal, row.name):
         return False
     return _signed(case, row, anchors)
+
+
+def _certain(case: Case, row: Row) -> bool:
+    """Whether a rehearsal promises more than a rehearsal may be wrong by."""
+    return row.gain_bound is not None and row.gain_bound > case.rules.margin
+
+
+def harmless(rules: Rules, rehearsal: Rehearsal, name: str) -> bool:
+    """Whether signs may speak: near home, and for what lost nothing in a rehearsal. Far from it they mislead."""
+    return rehearsal.world_stands and (rehearsal.mean(name) or 0.0) >= -rules.tolerated
 
 
 def _signed(case: Case, row: Row, anchors: Sequence[int]) -> bool:
@@ -95,9 +105,12 @@ def _signed(case: Case, row: Row, anchors: Sequence[int]) -> bool:
 
 
 def best(case: Case, rows: Sequence[Row]) -> Row:
-    """Of the defended: by labels where they are clear; else the best placed of those as good as the best rehearsed."""
+    """Of the defended: by labels where they are clear, else by rehearsal, else by place.
+
+    Of those that did as well as the best in a rehearsal, the one inside which the pool looks most like home.
+    """
     rehearsal = case.rehearsal
-    certain = [row for row in rows if row.gain_bound is not None and row.gain_bound > 0]
+    certain = [row for row in rows if _certain(case, row)]
     told = [row for row in rows if _verdict(case, row, LABELS) > 0]
     if told:
         top = max(row.labelled_accuracy or 0.0 for row in told)
@@ -106,7 +119,7 @@ def best(case: Case, rows: Sequence[Row]) -> Row:
         return min(rows, key=lambda row: row.rank or 0)
     top_row = max(certain, key=lambda row: rehearsal.mean(row.name) or 0.0)
     level = [row for row in certain if row is top_row or not rehearsal.better(top_row.name, row.name)]
-    return min(level, key=lambda row: row.rank or 0)
+    return max(level, key=lambda row: row.scores.get(FAMILIARITY, WORST))
 
 
 def refusal(case: Case, rows: Sequence[Row]) -> str:
@@ -120,7 +133,7 @@ def refusal(case: Case, rows: Sequence[Row]) -> str:
     if not standing:
         return "; ".join(f"{row.name}: {row.veto}" for row in rows[1:]) or "there is no candidate"
     if case.rehearsal is not None and (tried := [row for row in standing if row.gain_bound is not None]):
-        return _rehearsed(case.rehearsal, max(tried, key=lambda row: row.gain_bound or 0.0))
+        return _rehearsed(case, case.rehearsal, max(tried, key=lambda row: row.gain_bound or 0.0))
     if case.lost:
         return "the pool is so far from home that nothing but a few labels can tell whether a change helps"
     nearest = min(standing, key=lambda row: row.rank or 0)
@@ -133,17 +146,18 @@ def refusal(case: Case, rows: Sequence[Row]) -> str:
     return f"no candidate is clearly better; {nearest.name} came nearest, with {tally(case, nearest)}"
 
 
-def _rehearsed(rehearsal: Rehearsal, row: Row) -> str:
+def _rehearsed(case: Case, rehearsal: Rehearsal, row: Row) -> str:
     cause = (
         f"the source has look-alikes of {rehearsal.overlap:.0%} of the pool, so the world may be all that differs, and"
         if rehearsal.world_stands
         else "only the sensor explains the pool, but"
     )
     bound = f"{100 * (row.gain_bound or 0.0):+.1f} points"
-    if (row.gain_bound or 0.0) > 0:
+    if _certain(case, row):
         against = " and ".join(name for name in ANCHORS if name in row.beats and row.beats[name] < 0.5)
         return f"{row.name} gains {bound} at least in a rehearsal, but {against} or labels speak against it"
-    return f"{cause} rehearsed on devices made of the source {row.name} gains no more than {bound} for sure"
+    found = f"rehearsed on devices made of the source {row.name} gains no more than {bound} for sure"
+    return f"{cause} {found}" + (f", {100 * case.rules.margin:.0f} are needed" if (row.gain_bound or 0.0) > 0 else "")
 
 
 def _overreaches(case: Case, row: Row) -> bool:
@@ -157,9 +171,9 @@ def _overreaches(case: Case, row: Row) -> bool:
 
 def tally(case: Case, row: Row) -> str:
     """Why a candidate is better, or what speaks for and against it, in words."""
-    if case.rehearsal is not None and row.gain_bound is not None and row.gain_bound > 0:
-        devices = len(case.rehearsal.drills)
-        return f"rehearsed on {devices} devices made of the source it gains {100 * row.gain_bound:.1f} points at least"
+    if case.rehearsal is not None and _certain(case, row):
+        devices, points = len(case.rehearsal.drills), 100 * (row.gain_bound or 0.0)
+        return f"rehearsed on {devices} devices made of the source it gains {points:.1f} points at least"
     named = {1: "for", 0: "undecided", -1: "against"}
     return ", ".join(f"{name} {named[_verdict(case, row, name)]}" for name in row.beats)
 

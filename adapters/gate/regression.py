@@ -1,6 +1,7 @@
 """The gate for quantities: no validator without labels is known to hold there, so only answers of the device count."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from slipway.windows import answered
 STRETCHES = 20  # of the answers, resampled whole: neighbours in time are alike
 RESAMPLES = 2000
 FEWEST = 8  # answers that say anything about a mean
+SQUARED_ERROR = "squared_error"
 
 
 def decide_outputs(
@@ -49,7 +51,7 @@ def decide_outputs(
     }
     scale = known.labels.astype(np.float64).var(0) + 1e-12
     errors = {name: (np.square(some.astype(np.float64) - known.labels) / scale).mean(1) for name, some in found.items()}
-    rows = tuple(_row(name, errors[name], errors[BASE], (found[name], known), rules, seed) for name in models)
+    rows = _ranked([_row(name, errors[name], errors[BASE], (found[name], known), rules, seed) for name in models])
     defended = [row for row in rows if row.defended]
     if not defended:
         return Decision(BASE, False, "keep the base: no candidate's error is clearly smaller", rows)
@@ -70,8 +72,8 @@ def _row(
     beats = 0.5 if errors is None or base is None or name == BASE else _beats(base - errors, seed)
     return Row(
         name=name,
-        scores={} if errors is None else {"labels": -float(errors.mean())},
-        beats={} if errors is None else {"labels": beats},
+        scores={} if errors is None else {SQUARED_ERROR: -float(errors.mean())},
+        beats={} if errors is None else {SQUARED_ERROR: beats},
         rank=None,
         confidence=0.0,
         changed=0.0,
@@ -81,6 +83,13 @@ def _row(
         veto="" if errors is None or np.isfinite(errors).all() else "its answers are not numbers",
         defended=beats >= rules.confidence,
     )
+
+
+def _ranked(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Rows with their place by squared error, 1 for the least; none for what a veto took out."""
+    standing = sorted((row for row in rows if not row.veto), key=lambda row: -row.scores[SQUARED_ERROR])
+    places = {row.name: float(place) for place, row in enumerate(standing, 1)}
+    return tuple(replace(row, rank=places.get(row.name)) for row in rows)
 
 
 def _beats(saved: Doubles, seed: int) -> float:

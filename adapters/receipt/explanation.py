@@ -21,7 +21,7 @@ def explain(
         statistics: what competes in any case.
         plans: what the recipe added for this data.
         labels: (count,), -1 where nobody said; or (count, outputs).
-        class_count: classes of the task, or outputs.
+        class_count: classes of the task; 0 of a regression.
         byte_budget: of the change on the device; 0 means none.
     """
     count = 0 if labels is None else int(np.count_nonzero(answered(labels)))
@@ -29,14 +29,15 @@ def explain(
     listed += [_listed(plans)] if plans else []
     limit = f", within {byte_budget:,} bytes after int8 export" if byte_budget else ""
     what = f"{', then '.join(listed)} compete with doing nothing{limit}"
-    return f"No method was named, so {what}, {_why(count, class_count)}."
+    return f"No method was named, so {what}, {_why(count, class_count, bool(plans))}."
 
 
-def _why(count: int, class_count: int) -> str:
+def _why(count: int, class_count: int, more: bool) -> str:
     if not count:
-        return "because no window is labelled: statistics need no label and cannot collapse, affine numbers come next"
-    each = count / max(class_count, 1)
-    said = f"because {count:,} windows are labelled, about {each:.3g} a class"
+        next_ = ", affine numbers come next" if more else ""
+        return f"because no window is labelled: statistics need no label and cannot collapse{next_}"
+    each = f", about {count / class_count:.3g} a class" if class_count else ""
+    said = f"because {count:,} windows are labelled{each}"
     return f"{said}: the fewer labels, the fewer numbers may move"
 
 

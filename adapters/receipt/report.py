@@ -1,5 +1,6 @@
 """A receipt for people: one HTML page with its pictures inside, no script, nothing loaded from elsewhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +46,15 @@ def report(receipt: Receipt, base: Model, model: Model, pools: Pools, *, shown: 
         drawn |= {"answers": pictures.answers(seen), "confidence": pictures.confidence(seen)}
     if seen.said.any():
         drawn["right"] = pictures.right_by_class(seen)
-    page = Environment(loader=PackageLoader("adapters", "."), autoescape=True, undefined=StrictUndefined)
+    page = Environment(loader=PackageLoader("adapters.receipt", "."), autoescape=True, undefined=StrictUndefined)
     return page.get_template("report.html.j2").render(
         receipt=receipt,
         shown=shown,
         kept=receipt.shipped == BASE,
         facts=_facts(receipt, seen),
-        votes=_votes(receipt),
+        votes=_votes(receipt, _share if seen.classes else _number),
+        measured="labels right" if seen.classes else "R²",
+        quantities=not seen.classes,
         validators=_validators(receipt),
         pictures=drawn,
         labelled=bool(seen.said.any()),
@@ -84,7 +87,9 @@ def _facts(receipt: Receipt, seen: Seen) -> list[tuple[str, str]]:
     accuracies = {rung.name: rung.labelled_accuracy for rung in receipt.ladder}
     before, after = accuracies.get(BASE), accuracies.get(receipt.shipped)
     if before is not None and after is not None:
-        found.append((f"{before:.1%} → {after:.1%}", "right, on labels kept apart"))
+        words = "right, on labels kept apart" if seen.classes else "R², on answers kept apart"
+        told = _share if seen.classes else _number
+        found.append((f"{told(before)} → {told(after)}", words))
     if receipt.shipped != BASE:
         found.append((_size(receipt.int8_bytes), "travel to the device"))
     found.append((f"{receipt.seconds:.1f} s", "of work"))
@@ -98,13 +103,13 @@ def _validators(receipt: Receipt) -> list[str]:
     return list(names)
 
 
-def _votes(receipt: Receipt) -> list[dict[str, Any]]:
+def _votes(receipt: Receipt, told: Callable[[float | None], str]) -> list[dict[str, Any]]:
     return [
         {
             "name": each.name,
             "cells": [_vote(each, name) for name in _validators(receipt)],
             "rank": _number(each.evidence.get("rank")),
-            "accuracy": _share(each.evidence.get("labelled_accuracy")),
+            "accuracy": told(each.evidence.get("labelled_accuracy")),
             "changed": _share(each.evidence.get("changed")),
             "bytes": _size(each.int8_bytes) if each.scope else "",
             "veto": each.evidence.get("veto", ""),

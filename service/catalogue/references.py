@@ -31,9 +31,6 @@ def resolve(connection: Connection, spec: JobSpec) -> JobSpec:
             return _resolve_world(connection, spec)
         case AdaptSpec():
             _need_version(connection, spec.base, "job.adapt.base")
-            remedy = "Retrain with the labels: a pretrain job from a dataset of the device's windows with targets."
-            problem = "adaptation of regressions is not offered"
-            _refuse_regression(connection, spec.base, "job.adapt.base", problem, remedy)
             if spec.target:
                 _need_windows(connection, spec.target, "job.adapt.target", or_statistics=True)
             for number, target in enumerate(spec.targets):  # an empty one is refused alone, by the worker

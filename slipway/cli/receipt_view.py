@@ -39,20 +39,23 @@ def describe(receipt: Mapping[str, Any]) -> None:
 def _candidates(candidates: Sequence[Mapping[str, Any]], shipped: str) -> None:
     validators = list(dict.fromkeys(name for row in candidates for name in row["evidence"].get("scores", {})))
     labelled = any(row["evidence"].get("labelled_accuracy") is not None for row in candidates)
-    columns = ["candidate", *(f"{name}>" for name in validators), *(["labels right>"] if labelled else [])]
+    quantities = "squared_error" in validators  # of a regression: no answer is right or wrong
+    measured, told = ("R²>", _number) if quantities else ("labels right>", _share)
+    columns = ["candidate", *(f"{name}>" for name in validators), *([measured] if labelled else [])]
+    columns += [] if quantities else ["changed>"]
     rows = (
         (
             f"[bold]{row['name']}[/bold]" if row["name"] == shipped else row["name"],
             *(_number(row["evidence"].get("scores", {}).get(name)) for name in validators),
-            *([_share(row["evidence"].get("labelled_accuracy"))] if labelled else []),
-            _share(row["evidence"].get("changed")),
+            *([told(row["evidence"].get("labelled_accuracy"))] if labelled else []),
+            *([] if quantities else [_share(row["evidence"].get("changed"))]),
             show.size_words(row["int8_bytes"]) if row["scope"] else "",
             f"{row['seconds']:.1f}" if row["scope"] else "",
             row["evidence"].get("veto", ""),
         )
         for row in candidates
     )
-    show.table((*columns, "changed>", "int8 size>", "seconds>", "veto"), rows, "Nothing was tried.")
+    show.table((*columns, "int8 size>", "seconds>", "veto"), rows, "Nothing was tried.")
 
 
 def _gains(gains: Mapping[str, Any] | None) -> str:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from adapters.choice import Plan, choose
+from adapters.choice import STATISTICS, Plan, choose, hopeless
 from adapters.gate.held_out import FEW, FOLDS, hold_out
 from adapters.options import Options
 from nets.windows import Windows
-from tests.adapters.shifts import accuracy, shifted
+from tests.adapters.shifts import accuracy, drifted, shifted
+from tests.nets.tasks import waves
 
 POOL, LABELS = shifted(400, 1)
 TEST = shifted(500, 2)
@@ -69,3 +70,34 @@ def test_what_ships_has_learned_every_label_and_is_judged_by_models_that_had_not
     assert adapted.report.windows["labelled"] == 40
     assert accuracy(adapted.model, POOL[:40], labels[:40]) > 0.6 > row.labelled_accuracy
     assert not chosen.decision.promoted
+
+
+HOPELESS = {
+    "calm": (waves(80, 7)[0], 0.5, "no symptom"),
+    "few windows": (drifted(20, 7)[0], 0.95, "fewer than 32 windows"),
+    "nobody knows home": (drifted(80, 7)[0], None, "how sure the base was at home"),
+}
+
+
+@pytest.mark.parametrize(("values", "home", "words"), HOPELESS.values(), ids=HOPELESS.keys())
+def test_what_is_called_hopeless_the_gate_lets_through_in_no_case(base, values, home, words):
+    """Were the gate to hear another symptom, this would tell: then ``hopeless`` has to hear it as well."""
+    assert words in hopeless(base, values, None, home_confidence=home)
+    good = {"shown": Plan("norm_affine", "information_maximisation")}
+    chosen = choose(base, good, target_values=values, home_confidence=home, options=Options(steps=20))
+    assert not chosen.decision.promoted
+
+
+def test_where_something_may_be_gained_nothing_is_called_hopeless(base):
+    values, labels = drifted(200, 7)
+    assert not hopeless(base, values, None, home_confidence=0.99)
+    assert not hopeless(base, values, labels, home_confidence=0.0), "labels outweigh a missing symptom"
+
+
+def test_candidates_that_were_made_before_are_not_made_again(base):
+    values = drifted(60, 8)[0]
+    whole = choose(base, {}, target_values=values, home_confidence=0.99)
+    again = choose(base, {}, target_values=values, home_confidence=0.99, made=whole.candidates)
+    assert set(whole.candidates) == set(STATISTICS)
+    assert all(again.candidates[name] is made for name, made in whole.candidates.items())
+    assert again.decision == whole.decision

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ["worlds.md", "priors.md", "sensors.md", "identification.md", "fronts.md", "transfer.md", "int8.md", "deltas.md", "c.md"]
+PAGES = [
+    "worlds.md",
+    "priors.md",
+    "sensors.md",
+    "identification.md",
+    "fronts.md",
+    "transfer.md",
+    "int8.md",
+    "deltas.md",
+    "c.md",
+]
 
 
 @pytest.mark.slow

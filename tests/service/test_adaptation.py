@@ -212,6 +212,7 @@ def spoilt(kind: str) -> tuple[np.ndarray, Any]:
     return values, ()
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")  # a pool of one window has no neighbours, and no score by them
 @pytest.mark.parametrize(
     ("kind", "policy", "words"),
     [

@@ -200,17 +200,9 @@ def test_a_regression_is_measured_by_its_outputs(server: ServerProcess, base: st
     ]
 
 
-@pytest.mark.parametrize("kind", ["adapt", "export"])
-def test_what_is_not_offered_for_regressions_is_refused_at_once(server: ServerProcess, base: str, kind: str) -> None:
-    name = create(server, f"{kind}-pool")
+def test_the_export_of_a_regression_is_refused_at_once(server: ServerProcess, base: str) -> None:
+    name = create(server, "export-pool")
     upload(server, name, windows(3))
-    specs = {
-        "adapt": pb.AdaptSpec(base=base, target=name),
-        "export": pb.ExportSpec(version=base, calibration=name),
-    }
-    code, info, status = refusal(lambda: create_job(server, **{kind: specs[kind]}))
+    code, info, status = refusal(lambda: create_job(server, export=pb.ExportSpec(version=base, calibration=name)))
     assert (code, info.reason) == ("FAILED_PRECONDITION", "REGRESSION_UNSUPPORTED")
     assert base in status.message and info.metadata["remedy"]
-    if kind == "adapt":
-        assert "adaptation of regressions is not offered" in status.message
-        assert "etrain with the labels" in info.metadata["remedy"]

@@ -57,7 +57,7 @@ def found_beside(
         sets = cover(task.base, model, pool, source, share=spec.conformal_coverage, seed=spec.seed)
     return Told(
         explanation=plans.explanation,
-        remarks=noticed(task),
+        remarks=(*noticed(task), *plans.remarks),
         diagnosis=_diagnosis(chosen, model),
         gains=gains,
         sets=sets,

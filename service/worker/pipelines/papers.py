@@ -76,8 +76,11 @@ def papers(
     shipped: str,
     model: Model,
     seconds: float,
+    drawn: bool = True,
 ) -> dict[str, bytes]:
-    """Receipt and report, by the names of their files. See ``adapters.receipt.account.account``."""
+    """Receipt and, where it is to be ``drawn``, report, by the names of their files. See
+    ``adapters.receipt.account.account``.
+    """
     receipt = account(
         task.base,
         chosen,
@@ -89,7 +92,8 @@ def papers(
         shipped=shipped,
         seconds=seconds,
     )
-    return {"receipt": receipt.to_bytes(), "report": _report(task, chosen, receipt, model).encode()}
+    files = {"receipt": receipt.to_bytes()}
+    return {**files, "report": _report(task, chosen, receipt, model).encode()} if drawn else files
 
 
 def _report(task: Task, chosen: Chosen, receipt: Receipt, model: Model) -> str:

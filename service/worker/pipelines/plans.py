@@ -2,20 +2,24 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from adapters import budget, catalog
-from adapters.choice import STATISTICS, Plan
+from adapters.choice import STATISTICS, Plan, hopeless
+from adapters.gate.decision import Rules
 from adapters.movable import moves
 from adapters.objective import Need
 from adapters.receipt.account import device_bytes
 from adapters.receipt.explanation import explain
-from adapters.recipe import default_plans, named
+from adapters.recipe import DEEP_FROM, default_plans, named
 from nets.model import Model
 from service.convert.common import within
 from service.domain import AdaptSpec
+from service.worker.pipelines.papers import Task
 from slipway.errors import Reason, Refused
-from slipway.windows import Answers
+from slipway.windows import Answers, answered
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,14 @@ class Plans:
         asked: what the job names, or the recipe recommends; by name.
         single: whether the job named exactly one.
         explanation: why these, where nobody named any.
+        remarks: what was left out, and why.
     """
 
     statistics: Mapping[str, Plan]
     asked: Mapping[str, Plan]
     single: bool
     explanation: str
+    remarks: tuple[str, ...] = ()
 
     def all(self) -> dict[str, Plan]:
         """Everything that competes, by name."""
@@ -66,6 +72,24 @@ def plans_of(spec: AdaptSpec, base: Model, labels: Answers | None, *, has_source
     return Plans(statistics, _repeated(named(*asked), spec), single, "")
 
 
+def promising(plans: Plans, spec: AdaptSpec, task: Task, rules: Rules) -> Plans:
+    """``plans`` without the recommended ones that follow a gradient, where the gate would keep the base whatever they
+    found. What the job names is run in any case.
+    """
+    costly = [name for name, plan in plans.asked.items() if catalog.objective(plan.objective).descended]
+    if not (plans.explanation and spec.enforce_gate and costly):
+        return plans
+    source = None if task.source is None else task.source.values
+    why = hopeless(
+        task.base, task.values, task.labels, source_values=source, home_confidence=task.confidence, rules=rules
+    )
+    if not why:
+        return plans
+    kept = {name: plan for name, plan in plans.asked.items() if name not in costly}
+    remark = f"{', '.join(costly)} was left out: {why}, so the gate would keep the base whatever it finds."
+    return replace(plans, asked=kept, remarks=(remark,))
+
+
 def _asked(base: Model, spec: AdaptSpec, scope: str, objectives: Mapping[str, float]) -> Plan:
     terms = (name if weight in (0.0, 1.0) else f"{name}*{weight}" for name, weight in objectives.items())
     text = " + ".join(terms)
@@ -80,15 +104,30 @@ def _check(plan: Plan, has_source: bool) -> None:
 
 
 def _recommended(spec: AdaptSpec, base: Model, labels: Answers | None) -> Plans:
-    count = len(base.task.classes) or len(base.task.outputs)
-    asked = default_plans(labels, count)
-    if spec.byte_budget:
+    count = len(base.task.classes)
+    asked = quantity_plans(labels) if base.task.outputs else default_plans(labels, count)
+    if asked and spec.byte_budget:
         fitting = _affordable(base, asked, spec.byte_budget)
         text = next(iter(asked.values())).objective
         asked = fitting or named(Plan(_widest(base, text, spec.byte_budget), text))
     statistics = _affordable(base, STATISTICS, spec.byte_budget)
     words = explain(statistics, asked, labels, count, spec.byte_budget)
     return Plans(statistics, _repeated(asked, spec), False, words)
+
+
+def quantity_plans(targets: Answers | None) -> Mapping[str, Plan]:
+    """What competes for a regression beside the statistics, by name, cheapest first; nothing without answers.
+
+    The same guidance as for classes, with what serves quantities: no loss without answers is known to help there.
+
+    Args:
+        targets: (count, outputs), NaN where nobody said; None when nobody said anything.
+    """
+    said = 0 if targets is None else int(np.count_nonzero(answered(targets)))
+    if not said:
+        return {}
+    scopes = ("norm_affine", "head", "top(2)") if said < DEEP_FROM else ("head", "top(2)", "full")
+    return named(*(Plan(scope, "squared_error") for scope in scopes))
 
 
 def _repeated(plans: Mapping[str, Plan], spec: AdaptSpec) -> dict[str, Plan]:

@@ -9,6 +9,7 @@ from adapters.catalog import VALIDATORS
 from adapters.choice import STATISTICS, Plan, choose
 from adapters.engine import adapt
 from adapters.gate import evidence
+from adapters.gate.decision import Rules
 from adapters.gate.promotion import decide
 from adapters.gate.rehearsal import Effort
 from nets.inference import logits, probabilities
@@ -153,6 +154,28 @@ def test_far_from_home_a_rehearsal_can_tell(base, pretrained):
     assert accuracy(chosen.model, *TEST) > accuracy(base, *TEST) + 0.2
     assert chosen.decision.rehearsal["overlap"] < 0.1
     json.dumps(chosen.to_json(), allow_nan=False)
+
+
+def test_a_rehearsal_must_promise_more_than_it_may_be_wrong_by(base, pretrained):
+    """What it promises here is tens of points; a gate that trusts rehearsals less keeps the base, and says so."""
+    chosen = choose(
+        base, {}, target_values=POOL, source_values=HOME[0], source_labels=HOME[1],
+        home_confidence=pretrained.confidence, effort=EFFORT, rules=Rules(margin=0.95),
+    )  # fmt: skip
+    assert not chosen.decision.promoted and "95 are needed" in chosen.decision.reason
+    assert max(row.gain_bound or 0.0 for row in chosen.decision.evidence) > 0.1
+
+
+def test_what_changes_no_answer_is_not_shipped(base, pretrained):
+    """Labels that both have right prefer neither, and neither may anything else."""
+    same = with_bias(base, base.arrays["10.bias"])
+    source = Windows(*HOME)
+    for labelled in (None, Windows(TEST[0][:30], TEST[1][:30])):
+        found = decide(
+            base, {"same": same}, POOL, labelled=labelled, source=source, methods={"same": lambda values: same},
+            home_confidence=pretrained.confidence, effort=EFFORT,
+        )  # fmt: skip
+        assert not found.promoted and found.evidence[1].changed == 0
 
 
 def test_another_world_is_no_reason_to_change(base, pretrained):

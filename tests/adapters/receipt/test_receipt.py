@@ -14,7 +14,7 @@ from adapters.receipt.gains import Gains
 from adapters.receipt.receipt import SCHEMA_VERSION, Candidate, Data, Receipt, Rung, Sets
 from slipway.errors import Reason, Refused
 
-PAGE = Path(__file__).parents[2] / "docs" / "receipts.md"
+PAGE = Path(__file__).parents[3] / "docs" / "receipts.md"
 EVIDENCE: dict[str, Any] = {"scores": {"information": -0.4}, "rank": 1.5, "veto": ""}
 RECEIPT = Receipt(
     base="models/rover/versions/1",

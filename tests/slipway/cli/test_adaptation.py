@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from service.worker.loop import Workplace, run_next
+from slipway.cli import receipt_view
 from slipway.client import Client, connect
 from slipway.errors import Reason, Refused
 from tests.slipway.cli.command import Run
@@ -69,6 +70,25 @@ def test_a_version_is_shown_with_its_receipt(run: Run, worker: Workplace, client
     page = tmp_path / "report.html"
     assert run("model", "download", result.version, "report", "--output", page).code == 0
     assert page.read_bytes() == REPORT
+
+
+def test_the_receipt_of_a_regression_tells_r2_and_no_share(capsys: pytest.CaptureFixture[str]) -> None:
+    evidence = {"scores": {"squared_error": -0.4}, "labelled_accuracy": 0.612, "marginal": [], "changed": 0.0}
+    rows = [
+        {"name": name, "scope": scope, "int8_bytes": 80, "seconds": 1.0, "evidence": evidence}
+        for name, scope in (("base", ""), ("head × squared_error", "head"))
+    ]
+    receipt_view.describe(
+        {
+            "decision": {"chosen": "head × squared_error", "promoted": True, "reason": "better"},
+            "target": {"name": "datasets/arm", "window_count": 300, "labelled_count": 40},
+            "source": None, "explanation": "", "diagnosis": [], "remarks": [], "gains": None, "sets": None,
+            "shipped": "head × squared_error", "int8_bytes": 80, "seconds": 2.0, "candidates": rows,
+        }
+    )  # fmt: skip
+    told = capsys.readouterr().out
+    assert "R²" in told and "0.612" in told and "61.2%" not in told
+    assert "labels right" not in told and "changed" not in told
 
 
 def test_a_base_has_no_receipt(run: Run, worker: Workplace, client: Client) -> None:
