@@ -176,7 +176,7 @@ def hopeless(
     home_confidence: float | None = None,
     rules: Rules | None = None,
 ) -> str:
-    """Why the gate would keep the base whatever competes, in words; empty where something may be let through.
+    """Why the gate would not let through a recommended plan that follows a gradient, in words; empty where it may.
 
     It costs one look at the pool. Who knows it need not follow a gradient whose end would be thrown away.
 
@@ -184,7 +184,7 @@ def hopeless(
         base: the model that would be kept.
         values: (count, time, channels), the pool.
         labels: (count,) or (count, outputs), as ``choose`` gets them.
-        source_values: windows that the confidence at home is measured on where it is not given.
+        source_values: labelled windows of the source; where there are any, closed forms are rehearsed, gradients not.
         home_confidence: the base's mean confidence at home.
         rules: of the gate.
     """
@@ -199,8 +199,11 @@ def hopeless(
         home_confidence = float(probabilities(base, source_values).max(1).mean())
     if home_confidence is None:
         return "nothing says how sure the base was at home"
-    here = float(probabilities(base, values).max(1).mean())
-    return "the base shows no symptom" if home_confidence - here < rules.symptom else ""
+    if home_confidence - float(probabilities(base, values).max(1).mean()) < rules.symptom:
+        return "the base shows no symptom"
+    return (
+        "" if source_values is None else "beside a source only what was rehearsed is promoted, and it is not rehearsed"
+    )
 
 
 def _method(run: Callable[..., Adapted], plan: Plan) -> Method:

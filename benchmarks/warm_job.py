@@ -1,7 +1,7 @@
 """How long one unsupervised adaptation takes when everything is compiled: 250 windows, the 200 k parameter CNN.
 
-What the service does for a device that gave windows and no label: the statistics and the recommended plan compete, the
-gate rehearses on devices made out of the source's sample and decides.
+What the service does for a device that gave windows and no label: the statistics compete, and the recommended plan
+where the gate might let it through; the gate rehearses on devices made out of the source's sample and decides.
 """
 
 import time
@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from adapters.choice import choose
+from adapters.choice import choose, hopeless
 from adapters.recipe import EFFORT, default_plans
 from nets.pretraining import Recipe, pretrain
 from sim.generate import windows
@@ -31,13 +31,14 @@ def run() -> list[dict[str, Any]]:
     seconds = []
     for pool in np.split(values[SOURCE:], REPEATS + 1):
         started = time.perf_counter()
+        home = {"source_values": source[0], "home_confidence": found.confidence}
+        plans = {} if hopeless(found.model, pool * GAIN, None, **home) else default_plans(None, len(task.classes))
         choose(
             found.model,
-            default_plans(None, len(task.classes)),
+            plans,
             target_values=pool * GAIN,
-            source_values=source[0],
             source_labels=source[1],
-            home_confidence=found.confidence,
+            **home,
             effort=EFFORT,
         )
         seconds.append(time.perf_counter() - started)

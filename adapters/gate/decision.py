@@ -24,8 +24,6 @@ class Rules:
         confidence: share of resamples in which a candidate must beat the base on a validator to be clearly better.
         margin: lower bound of the gain in a rehearsal over which it counts: a rehearsal guesses at the device, and is
             wrong by some points.
-        tolerated: loss in a rehearsal, on average under any kind of explanation, up to which signs may
-            still speak for a candidate.
         noise: deviation of the noise for ``consistency``, as a share of each channel's.
     """
 
@@ -38,7 +36,6 @@ class Rules:
     strayed: float = 0.25
     confidence: float = 0.95
     margin: float = 0.1
-    tolerated: float = 0.005
     noise: float = 0.05
 
 

@@ -81,19 +81,12 @@ def defended(case: Case, row: Row) -> bool:
     anchors = [_verdict(case, row, name) for name in row.beats if name in ANCHORS]
     if _certain(case, row):
         return min(anchors, default=0) >= 0
-    if case.rehearsal is not None and not harmless(case.rules, case.rehearsal, row.name):
-        return False
-    return _signed(case, row, anchors)
+    return case.rehearsal is None and _signed(case, row, anchors)
 
 
 def _certain(case: Case, row: Row) -> bool:
     """Whether a rehearsal promises more than a rehearsal may be wrong by."""
     return row.gain_bound is not None and row.gain_bound > case.rules.margin
-
-
-def harmless(rules: Rules, rehearsal: Rehearsal, name: str) -> bool:
-    """Whether signs may speak: near home, and for what lost nothing in a rehearsal. Far from it they mislead."""
-    return rehearsal.world_stands and (rehearsal.mean(name) or 0.0) >= -rules.tolerated
 
 
 def _signed(case: Case, row: Row, anchors: Sequence[int]) -> bool:

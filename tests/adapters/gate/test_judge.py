@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.gate.decision import Rules
-from adapters.gate.judge import harmless, preferred
+from adapters.gate.judge import preferred
 from adapters.gate.regression import decide_outputs
-from adapters.gate.rehearsal import Drill, Rehearsal
 from nets.layers import Dense, Flatten
 from nets.model import Model
 from nets.network import initial_arrays
@@ -42,17 +41,6 @@ def test_windows_that_both_answer_alike_say_nothing():
 def test_two_models_share_the_certainty(wins, losses):
     one, other = answers(wins), answers(losses, 50)
     assert preferred(one, other, ZERO) + preferred(other, one, ZERO) == pytest.approx(1)
-
-
-def rehearsed(world_stands, *gains):
-    return Rehearsal(0.3, world_stands, tuple(Drill("look-alikes", 0.9, 0.9, {"a": gain}) for gain in gains))
-
-
-def test_signs_may_speak_near_home_for_what_lost_nothing_in_a_rehearsal():
-    assert harmless(Rules(), rehearsed(True, -0.01, 0.01), "a")
-    assert not harmless(Rules(), rehearsed(True, -0.02, 0.0), "a")
-    assert not harmless(Rules(), rehearsed(False, 0.01, 0.01), "a")
-    assert harmless(Rules(), rehearsed(True, -0.5), "never rehearsed")
 
 
 def linear(slope):
