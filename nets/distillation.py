@@ -133,7 +133,7 @@ def _classes(
         names_of(layers, arrays, nnx.Param),
         Windows(values[learn], wanted[learn]),
         _drawn(values[held_out], shares[held_out], seed) if len(held_out) else None,
-        _loss(*mixture),
+        distillation_loss(*mixture),
         recipe,
         seed,
         **hooks,
@@ -158,7 +158,7 @@ def _drawn(values: Values, shares: npt.NDArray[np.float32], seed: int) -> Window
 
 
 @lru_cache(maxsize=16)
-def _loss(temperature: float, label_share: float) -> Loss:
+def distillation_loss(temperature: float, label_share: float) -> Loss:
     def loss(network: Network, batch: Batch, key: Array) -> Array:
         values, wanted = batch.groups["source"]
         soft, labels = wanted[:, :-1], wanted[:, -1].astype(jnp.int32)

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     EXPORT_DIFFERS = "EXPORT_DIFFERS"
     EXPORT_UNSUPPORTED = "EXPORT_UNSUPPORTED"
     FROZEN_GRID_UNFIT = "FROZEN_GRID_UNFIT"
+    NOTHING_FITS = "NOTHING_FITS"
     ACCUMULATOR_OVERFLOW = "ACCUMULATOR_OVERFLOW"
     DATASET_NOT_FOUND = "DATASET_NOT_FOUND"
     UPLOAD_NOT_FOUND = "UPLOAD_NOT_FOUND"
@@ -178,6 +179,7 @@ CATALOGUE: dict[Reason, Row] = {
     Reason.EXPORT_UNSUPPORTED: Row(
         "INVALID_ARGUMENT", "{field}: {problem}.", "Describe the net with layers that can be exported."
     ),
+    Reason.NOTHING_FITS: Row("FAILED_PRECONDITION", "{field}: {problem}, found {found}.", "{remedy}"),
     Reason.FROZEN_GRID_UNFIT: Row(
         "FAILED_PRECONDITION",
         "{field}: the int8 base cannot take the change as it stands: {problem}.",

@@ -1,16 +1,16 @@
 /* 4 features of one place: what it sees is one run of memory, and each feature's sum keeps its order. */
 static void float_dots(const real *x, const real *w, int32_t apart, int32_t length, real *sums)
 {
-    const real *const end = x + length;
     const real *const w1 = w + apart;
     const real *const w2 = w1 + apart;
     const real *const w3 = w2 + apart;
     real a = sums[0], b = sums[1], c = sums[2], d = sums[3];
-    for (int32_t i = 0; x != end; i++, x++) {
-        a += *x * w[i];
-        b += *x * w1[i];
-        c += *x * w2[i];
-        d += *x * w3[i];
+    for (int32_t i = 0; i < length; i++) {
+        const real seen = x[i];
+        a += seen * w[i];
+        b += seen * w1[i];
+        c += seen * w2[i];
+        d += seen * w3[i];
     }
     sums[0] = a;
     sums[1] = b;
