@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from nets.compilation import enable_compilation_cache
-from studies import contact, harm, keyword, page, pendulum, rover, run, trigger, wearable
+from studies import contact, device, harm, keyword, page, pendulum, rover, run, trigger, wearable
 from studies.study import Study
 
 OUT = Path("out/studies")
@@ -21,7 +21,11 @@ SEEDS = 5
 STUDIES: dict[str, Study] = {
     study.name: study for module in (rover, wearable, contact, pendulum, keyword) for study in module.STUDIES
 }
-OTHERS: dict[str, Callable[[Path, Path, int, Console], None]] = {"trigger": trigger.study, "harm": harm.study}
+OTHERS: dict[str, Callable[[Path, Path, int, Console], None]] = {
+    "trigger": trigger.study,
+    "harm": harm.study,
+    "device": device.study,
+}
 
 
 def main(

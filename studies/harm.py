@@ -32,6 +32,7 @@ from studies.study import Domain
 
 OPTIONS = Options(steps=200)  # half of the default, so that hundreds of runs end in hours
 FIRST_SEED = 2  # the gate was made while 0 and 1 were looked at
+LIMIT = 60  # points at which the picture ends
 TOLERATED = 0.005  # of accuracy or R² under the base that counts as noise of the test
 
 
@@ -249,12 +250,16 @@ def draw(runs: Sequence[Run], file: Path) -> None:
         some = [one for one in runs if chosen(one)]
         offset = [0.14 * ((one.seed % 3) - 1) for one in some]
         places = [names.index(one.scenario) + shift for one, shift in zip(some, offset, strict=True)]
-        axis.scatter([max(100 * one.gain, -40) for one in some], places, label=f"{label} ({len(some)})", **style)
+        axis.scatter(
+            [min(max(100 * one.gain, -LIMIT), LIMIT) for one in some], places, label=f"{label} ({len(some)})", **style
+        )
     axis.axvline(0, color="k", linewidth=0.8)
     axis.set(
-        yticks=range(len(names)), yticklabels=names, xlabel="gain on the device's test, points (under -40: at -40)"
+        yticks=range(len(names)),
+        yticklabels=names,
+        xlabel=f"gain on the device's test, points (beyond {LIMIT}: at {LIMIT})",
     )
     axis.invert_yaxis()
-    axis.legend(loc="lower left")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(file, dpi=80)
     plt.close(figure)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from studies.device_page import section as device_section
 from studies.run import table
 from studies.study import Study
 
@@ -41,11 +42,14 @@ at most 24,000 simulated windows and methods take 200 steps, so that the whole t
 `wearable_phone_turned` are recordings with a planted fault; `phone_watch` learns from one recorded device and serves
 another. Regressions ship nothing without labels, and sums leave them out: R² has no lower bound.
 
-What had been seen before: the gate was made while seeds 0 and 1 of these scenarios were looked at, tests and all. There
-it shipped six adaptations; none lost accuracy, and two from phone to watch lost macro-F1. A rehearsal has counted both
-since, and the seeds here are others: other simulations, bases and draws, but the same recordings. Four deep methods
-(`mmd`, `cdan`, `mixup`, `consistency`) are left out for time. The sensor's estimator was tried, without labels, on
-signals of people that are among the phone's test subjects while it was made.
+What had been seen before: the gate was made while seeds 0 and 1 of these scenarios were looked at, tests and all, and
+it was changed again when the results of these here were known. As it stood first it shipped, at seeds 2 and 3, six
+times: one of them (`phone_watch` 3) lost 6.8 points, one did nothing, four gained 0.9 to 31. A rehearsed gain has had
+to exceed ten points since; signs beside a rehearsal, which at seed 4 had still shipped a loss of 0.8 points
+(`wearable_phone`), are no longer heard. The verdicts shown are those of the last rule: some were decided anew, the
+others follow from the recorded bounds. No seed is untouched by it; what would show that it holds is other recordings.
+Four deep methods (`mmd`, `cdan`, `mixup`, `consistency`) are left out for time. The sensor's estimator was tried,
+without labels, on signals of people that are among the phone's test subjects while it was made.
 """
 
 
@@ -65,6 +69,8 @@ def write(out: Path, page: Path, studies: Mapping[str, Study]) -> None:
             parts.append(_section(json.loads((out / f"{name}.json").read_text()), out, pictures))
     if (out / "harm.json").is_file():
         parts.append(_harm(json.loads((out / "harm.json").read_text()), out, pictures))
+    if (out / "device.json").is_file():
+        parts.append(device_section(json.loads((out / "device.json").read_text())["cells"]))
     page.write_text("\n".join(parts))
 
 
