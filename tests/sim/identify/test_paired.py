@@ -15,7 +15,7 @@ from slipway.errors import Reason, Refused
 from slipway.windows import Targets, Values
 
 FLIGHTS = 21  # of 12 windows
-DRAWS = 100
+DRAWS = 200
 WORLD = pendulum(31)
 QUIET = {
     "length_1_m": 0.2, "length_2_m": 0.3, "mass_1_kg": 0.6, "com_1_m": 0.2, "rotor_kg_m2": 3e-5, "slip_rad_s": 0.3,
