@@ -11,6 +11,7 @@ from service.blobs import Blobs, open_blobs
 from service.catalogue import migrate
 from service.catalogue.engine import Catalogue, database_url
 from tests.service.process import ServerProcess, create_dataset
+from tests.service.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server") / "data").start()
     yield process
     process.kill()
+
+
+@pytest.fixture(scope="module")
+def shop(server: ServerProcess) -> Iterator[Workshop]:
+    """A worker beside that server, inside the test."""
+    made = Workshop(server)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Adapting a regression over real gRPC: the pendulum's torques, on an arm whose torque sensors read too much."""
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,7 +12,7 @@ from sim.priors import Prior
 from sim.worlds import pendulum_arm
 from sim.worlds.pendulum import WORLD
 from slipway.v1 import jobs_pb2 as pb
-from tests.service.process import ServerProcess, refusal
+from tests.service.process import refusal
 from tests.service.work import create_job
 from tests.service.workshop import Workshop
 
@@ -30,13 +29,6 @@ def arm(seed: int, count: int = POOL, prior: Prior = AWAY) -> tuple[np.ndarray, 
     """Windows of the arm, and the torques that it reads."""
     values, torques = windows(WORLD, jax.random.key(seed), count, prior)
     return np.asarray(values), np.asarray(torques)
-
-
-@pytest.fixture(scope="module")
-def shop(server: ServerProcess) -> Iterator[Workshop]:
-    made = Workshop(server)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What the sensor of a device has, told by a job: a phone that is carried a quarter turn round."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
 
 import jax
@@ -14,7 +13,6 @@ from nets.front import vectors_of
 from sim.generate import windows
 from sim.worlds.wearable import WEARABLE_PHONE
 from slipway.v1 import jobs_pb2 as pb
-from tests.service.process import ServerProcess
 from tests.service.workshop import Workshop
 
 SOURCE, POOL = 600, 300  # windows
@@ -35,13 +33,6 @@ def turned(values: np.ndarray, angle_deg: float, axis: int) -> np.ndarray:
     for vector in vectors_of(WEARABLE_PHONE.task.sensor):
         found[..., vector] = values[..., vector] @ turn.T
     return found
-
-
-@pytest.fixture(scope="module")
-def shop(server: ServerProcess) -> Iterator[Workshop]:
-    made = Workshop(server)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
