@@ -111,12 +111,14 @@ def between(layers: Layers, arrays: Mapping[str, Any], values: Floats) -> Floats
     """What comes out of the last of ``layers``, the first few of a network, for raw windows (count, time, channels)."""
     known = {name: array for name, array in arrays.items() if int(name.split(".")[0]) < len(layers)}
     chunks = [values[i : i + BATCH_LIMIT] for i in range(0, max(len(values), 1), BATCH_LIMIT)]
-    return np.concatenate([np.asarray(_through(layers, known, _padded(chunk)))[: len(chunk)] for chunk in chunks])
+    parts = (through(layers, 0, len(layers), known, _padded(chunk)) for chunk in chunks)
+    return np.concatenate([np.asarray(part)[: len(chunk)] for part, chunk in zip(parts, chunks, strict=True)])
 
 
-@partial(jax.jit, static_argnums=0)
-def _through(layers: Layers, arrays: dict[str, Any], values: Array) -> Array:
-    return Network(layers, arrays).run(values, 0, len(layers))
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def through(layers: Layers, start: int, stop: int, arrays: dict[str, Any], x: Array) -> Array:
+    """What reaches layer ``stop`` where ``x`` reaches layer ``start``, compiled once for each shape."""
+    return Network(layers, arrays).run(x, start, stop)
 
 
 def _padded(values: Floats) -> Floats:

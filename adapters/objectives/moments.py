@@ -9,7 +9,6 @@ Reference: Li et al. 2018, AdaBN, https://arxiv.org/abs/1603.04779.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import jax
@@ -19,9 +18,9 @@ import numpy.typing as npt
 from jax import Array
 
 from adapters.objective import CLASSES, OUTPUTS, Arrays, Need, Pools, Term
+from nets.inference import through
 from nets.layers import BatchNorm, Layers, Normalize
 from nets.model import Model
-from nets.network import Network
 from nets.windows import bucket, pad_rows
 from slipway.errors import Reason, Refused
 from slipway.windows import Values
@@ -95,7 +94,7 @@ def _parts(values: Values) -> Iterator[Part]:
 
 def _reaching(layers: Layers, arrays: Arrays, at: int, index: int, parts: Sequence[Part]) -> Iterator[Part]:
     """What reaches layer ``index`` of windows that have reached layer ``at``."""
-    return ((_through(layers, at, index, arrays, part), count) for part, count in parts)
+    return ((through(layers, at, index, arrays, part), count) for part, count in parts)
 
 
 def _moments(parts: Iterable[Part]) -> tuple[Doubles, Doubles]:
@@ -103,11 +102,6 @@ def _moments(parts: Iterable[Part]) -> tuple[Doubles, Doubles]:
     found = [[np.asarray(each)[:count] for each in _within(part)] for part, count in parts]
     means, variances = (np.concatenate(each).astype(np.float64) for each in zip(*found, strict=True))
     return means.mean(0), variances.mean(0) + means.var(0)
-
-
-@partial(jax.jit, static_argnums=(0, 1, 2))
-def _through(layers: Layers, start: int, stop: int, arrays: dict[str, Any], x: Array) -> Array:
-    return Network(layers, arrays).run(x, start, stop)
 
 
 @jax.jit

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nets.architectures import RING, SOUND, Form, cnn, ds_cnn, is_ring, is_sound, mlp
+from nets.channel_importance import importance
+from nets.channels import prunable
 from nets.front import FRONTS, layers_for
 from nets.layers import FIXED, Correct, Layers, Normalize
 from nets.model import Model
 from nets.network import initial_arrays
-from nets.pruning import importance, prunable, prune
+from nets.pruning import prune
 from slipway.errors import Refused
 from slipway.spec import TaskSpec
 from slipway.windows import Values

@@ -18,7 +18,7 @@ OFFENCES = {
     "Simulation and adaptation are strangers": ("adapters/options.py", "import sim"),
     "Simulation knows no networks": ("sim/priors.py", "import nets.layers"),
     "Networks stand alone": ("nets/layers.py", "import adapters"),
-    "Export needs a description, not a trainer": ("export/float_onnx.py", "import optax"),
+    "Export trains through the networks, never by itself": ("export/float_onnx.py", "import optax"),
     "The RPC process never imports JAX": ("service/config.py", "import jax"),
     "Studies know no server": ("studies/rover.py", "import service"),
 }

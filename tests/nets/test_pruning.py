@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nets.architectures import cnn, ds_cnn, mlp
+from nets.channel_importance import importance
+from nets.channels import Channels, prunable
 from nets.inference import log_softmax, logits
 from nets.layers import (
     BatchNorm,
@@ -20,7 +22,7 @@ from nets.layers import (
     all_array_shapes,
 )
 from nets.model import Model
-from nets.pruning import Channels, best, importance, keep, prunable, prune
+from nets.pruning import best, keep, prune
 from slipway.errors import Refused
 from slipway.spec import Channel
 from tests.nets.models import small
