@@ -11,6 +11,7 @@ SLIPWAY_DATA ?= $(wildcard ../shared/data)
 export SLIPWAY_DATA
 # One compiled program serves every later run.
 export JAX_COMPILATION_CACHE_DIR ?= $(CURDIR)/out/cache/jax
+export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS ?= 0.1
 
 .PHONY: help setup demo test check format proto bench studies lock clean
 

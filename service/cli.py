@@ -68,12 +68,13 @@ def demo(
         typer.Option(envvar="SLIPWAY_DATA", file_okay=False, help="Folder of recordings; fetched if not given."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    windows: Annotated[int, typer.Option(min=0, help="Windows to simulate; 0: a million. Fewer learn less.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Tell the whole story: pretrain in simulation, adapt to a real robot, check, quantise, deliver, run offline."""
     from studies.demo import story
 
-    raise typer.Exit(story.run(out, data, seed, as_json))
+    raise typer.Exit(story.run(out, data, seed, as_json, windows))
 
 
 @data_app.command("list", epilog="Example: slipway-server data list")

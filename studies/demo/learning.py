@@ -40,10 +40,10 @@ def upload(client: Client, device: Device, seed: int) -> None:
         client.datasets.upload_windows(name, values, labels)
 
 
-def learn(client: Client, seed: int, tell: Telling) -> Learned:
-    """Pretrain in simulation, adapt in every way of the table, and measure each on the test."""
+def learn(client: Client, seed: int, tell: Telling, windows: int = 0) -> Learned:
+    """Pretrain on so many simulated windows (0: the world's own), adapt in every way of the table, measure each."""
     lab = _Lab(client, seed, tell)
-    base, seconds_pretrain = lab.pretrain(MODEL, "pretraining in simulation", world="rover")
+    base, seconds_pretrain = lab.pretrain(MODEL, "pretraining in simulation", world="rover", window_count=windows)
     rows = [lab.measured("zero_shot", "simulation only", base)]
     for scope in ("input_statistics", "norm_statistics"):
         forced = lab.adapt(base, "pool", scope, scope=scope, objectives={"moments": 1.0}, enforce_gate=False)
@@ -79,7 +79,7 @@ class _Lab:
     seed: int
     tell: Telling
 
-    def pretrain(self, model: str, words: str, **source: str) -> tuple[str, float]:
+    def pretrain(self, model: str, words: str, **source: Any) -> tuple[str, float]:
         """A new version of ``model``, and the seconds its job worked."""
         result = self.tell.wait(self.client, self.client.jobs.pretrain(model, seed=self.seed, **source), words)
         return result.version, sum(result.stage_seconds.values())

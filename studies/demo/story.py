@@ -19,12 +19,13 @@ from studies.demo.result import Result
 from studies.demo.telling import StepFailed, Telling
 
 
-def run(out: Path, data: Path | None, seed: int = 0, as_json: bool = False) -> int:
+def run(out: Path, data: Path | None, seed: int = 0, as_json: bool = False, windows: int = 0) -> int:
     """Tell the story against a server it starts, and write ``report.html`` and ``summary.json`` into ``out``.
 
     Args:
         out: the folder of this run; what a former run left in it is removed.
         data: folder of recordings; None, or one without the rover's, simulates the device and says so.
+        windows: to simulate; 0: the world's own number.
 
     Returns:
         The exit code: 0 if the device runs the model offline, else 1.
@@ -34,7 +35,7 @@ def run(out: Path, data: Path | None, seed: int = 0, as_json: bool = False) -> i
     place = _fresh(out)
     try:
         with processes.memory_watch() as peak:
-            result = _live(place, find(data, seed), seed, tell)
+            result = _live(place, find(data, seed), seed, tell, windows)
     except StepFailed as failure:
         tell.console.print(f"[bold red]{failure}[/bold red]\n  The processes' log: {place / 'log.txt'}")
         return 1
@@ -53,13 +54,13 @@ def _fresh(out: Path) -> Path:
     return place
 
 
-def _live(place: Path, device: Device, seed: int, tell: Telling) -> Result:
+def _live(place: Path, device: Device, seed: int, tell: Telling, windows: int) -> Result:
     with (place / "log.txt").open("wb") as log, processes.server(place / "server", log) as (address, server):
         with connect(address) as client:
             tell.step(f"A {device.data} device: {len(device.pool)} windows to adapt on, {len(device.test)} to test on")
             upload(client, device, seed)
             tell.step("Learning in simulation, adapting to the device")
-            learned = learn(client, seed, tell)
+            learned = learn(client, seed, tell, windows)
             tell.say(f"gate: {learned.decision.reason}")
             tell.step("Quantizing, checking, publishing")
             bundle, float_accuracy, int8 = delivery.publish(client, learned.shipped, place, tell)

@@ -14,7 +14,7 @@ from tests.service.process import ServerProcess, create_dataset, upload, wait_fo
 from tests.service.test_adaptation import CLASSES, recording
 from tests.service.work import create_job
 
-DEVICES, KILLED_AFTER = 6, 2
+DEVICES, KILLED_AFTER = 4, 2
 FEW = 30  # labels: each device is judged in folds, so it goes alone and takes a moment
 
 
