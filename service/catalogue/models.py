@@ -1,6 +1,7 @@
 """Queries on models, their versions and the files of versions."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +15,7 @@ from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
 
 BUNDLE = "bundle"  # the artifact that devices install
+DELTA = re.compile("delta-[0-9a-f]{16}")  # the artifacts that make it from another version's
 Stored = Mapping[str, tuple[str, int]]  # SHA-256 and length by artifact id
 
 
@@ -74,17 +76,31 @@ def artifact(connection: Connection, model_id: str, number: int, artifact_id: st
     raise Refused(Reason.ARTIFACT_NOT_FOUND, field=field, name=name)
 
 
+def delta_id(base_sha256: str) -> str:
+    """The id of the artifact that makes a version's bundle out of the bundle ``base_sha256``."""
+    return f"delta-{base_sha256[:16]}"
+
+
+def deltas(connection: Connection, model_id: str, number: int, bases: Iterable[str]) -> list[Artifact]:
+    """The deltas of a version whose ids fit one of ``bases`` (SHA-256 of bundles), the smallest first.
+
+    An id holds no more than the beginning of a hash: what a delta starts from stands in the file.
+    """
+    here = _here(artifacts, model_id, number) & artifacts.c.id.in_([delta_id(base) for base in bases])
+    rows = connection.execute(select(artifacts).where(here).order_by(artifacts.c.size_bytes, artifacts.c.id))
+    return [_artifact(row) for row in rows]
+
+
 def target(connection: Connection, sha256: str) -> Artifact:
-    """The bundle with this content.
+    """The bundle or the delta with this content.
 
     Raises:
-        Refused: TARGET_NOT_FOUND, also for a file that is not a bundle.
+        Refused: TARGET_NOT_FOUND, also for a file that is neither.
     """
-    here = (artifacts.c.sha256 == sha256) & (artifacts.c.id == BUNDLE)
-    row = connection.execute(select(artifacts).where(here).limit(1)).one_or_none()
-    if row is None:
-        raise Refused(Reason.TARGET_NOT_FOUND, field="sha256", name=sha256)
-    return _artifact(row)
+    for row in connection.execute(select(artifacts).where(artifacts.c.sha256 == sha256)):
+        if row.id == BUNDLE or DELTA.fullmatch(row.id):
+            return _artifact(row)
+    raise Refused(Reason.TARGET_NOT_FOUND, field="sha256", name=sha256)
 
 
 def add_version(connection: Connection, new: NewVersion, stored: Stored, job_id: str, now_us: int) -> str:

@@ -17,6 +17,7 @@ from slipway.cli.options import DEFAULT_SERVER, Json, Server, example, group
 
 if TYPE_CHECKING:
     from slipway.edge.install import Installer, Live
+    from slipway.edge.state import Installed
 
 app = group("Keeps a verified model running on a device, with a server in reach or without one.")
 
@@ -218,13 +219,19 @@ def _print_state(folder: Path, as_json: bool) -> None:
     rows = [
         ("device", state.device_id),
         ("agent", "running" if store.in_use() else "not running"),
-        *((place, f"{v.version}  {v.sha256[:12]}") for place, v in (("current", state.current),) if v),
-        *((place, f"{v.version}  {v.sha256[:12]}") for place, v in (("previous", state.previous),) if v),
+        *((place, _installed(v)) for place, v in (("current", state.current), ("previous", state.previous)) if v),
+        *(("base", f"{sha256[:12]}  kept for the next delta") for sha256 in (state.base,) if sha256),
         *(("channel", f"{name}, move {serial}") for name, serial in state.serials.items()),
         *(("refused", f"{sha256[:12]}  {why}") for sha256, why in state.refused.items()),
+        *(("no delta", f"{sha256[:12]}  {why}") for sha256, why in state.deltas_refused.items()),
         *(("to report", f"{report.version} {report.state.lower()}") for report in state.reports),
     ]
     _print_rows(rows, sys.stdout)
+
+
+def _installed(version: "Installed") -> str:
+    way = f"  by a delta of {version.delta_bytes:,} bytes" if version.delta_bytes else ""
+    return f"{version.version}  {version.sha256[:12]}{way}"
 
 
 def _print_rows(rows: Iterable[tuple[str, str]], out: IO[str]) -> None:

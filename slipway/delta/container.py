@@ -55,6 +55,14 @@ def write(header: Header, payload: bytes, dictionary: bytes = b"") -> bytes:
     return head + packed + _CHECKSUM.pack(zlib.crc32(head + packed))
 
 
+def ends(head: bytes) -> tuple[str, str] | None:
+    """SHA-256 (hex) of what a delta starts from and leads to, by its first bytes; None where they are not a delta's."""
+    if len(head) < _HEADER.size:
+        return None
+    magic, number, *_, base, result = _HEADER.unpack(head[: _HEADER.size])
+    return (base.hex(), result.hex()) if (magic, number) == (MAGIC, FORMAT) else None
+
+
 def read(delta: bytes) -> tuple[Header, bytes]:
     """(header, packed payload) of a delta whose checksum holds.
 

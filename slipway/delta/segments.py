@@ -16,6 +16,7 @@ from slipway.delta.places import Place
 from slipway.delta.varint import read_signed, read_varint, signed, varint
 
 WIDTHS = (1, 2, 4)  # bytes of a number
+PIECE = 1 << 16  # numbers that are restored at once: wide numbers need many times the memory of the file
 Wide = npt.NDArray[np.int64]
 
 
@@ -84,9 +85,14 @@ def decode(base: bytes, payload: bytes, limit_bytes: int) -> bytes:
         if not 0 <= run.base <= len(base) - run.size_bytes:
             raise malformed("delta.payload", "a run lies outside the base")
         planes = np.frombuffer(payload, np.uint8, run.count * depth, at).reshape(depth, run.count)
-        found += payload[rest_at : rest_at + gap] + _restored(_numbers(base, run.base, run), planes, shift, run.width)
+        numbers = np.frombuffer(base, f"<i{run.width}", run.count, run.base)
+        found += payload[rest_at : rest_at + gap]
+        for first in range(0, run.count, PIECE):
+            piece = slice(first, first + PIECE)
+            found += _restored(numbers[piece].astype(np.int64), planes[:, piece], shift, run.width)
         at, rest_at = at + run.count * depth, rest_at + gap
-    return bytes(found) + payload[rest_at:]
+    found += payload[rest_at:]
+    return bytes(found)
 
 
 def _heads(payload: bytes) -> tuple[list[tuple[int, Run, int, int]], int]:

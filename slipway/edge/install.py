@@ -1,23 +1,23 @@
-"""How a version comes in: offer → download → verify → self-test → switch → report. And what runs after a start."""
+"""How a version comes in: offer → download → verify → self-test → switch → report. And what runs after a start.
 
-import hashlib
+Where the server knows a delta from a bundle that is here, that is downloaded in place of the bundle. What it makes is
+admitted as a download is; whatever is wrong with it, the whole bundle follows at once.
+"""
+
 import uuid
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from slipway import ranged
 from slipway.bundle import archive
 from slipway.bundle.runtime import Runtime
 from slipway.edge import state as moves
+from slipway.edge.fetch import Tell, fetch_bundle, fetch_delta
 from slipway.edge.memory import give_back
-from slipway.edge.remote import Offer, Remote
+from slipway.edge.remote import Delta, Offer, Remote
 from slipway.edge.state import Installed, State
-from slipway.edge.store import Store
+from slipway.edge.store import DISK, Store
 from slipway.errors import Reason, Refused
 from slipway.transport import ServerRefused
-
-DISK = "disk"  # field of a refusal where bytes that had been good are not any more
-Tell = Callable[..., None]  # tell("installed", version=…, …)
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,21 @@ class Installer:
             Refused: the offer or its bundle is no good; what ran before runs on.
             ServerRefused, ServerUnreachable: as the remote says; what came of a download stays.
         """
-        offer = self.remote.offer(self.model, self.channel)
+        offer = self.remote.offer(self.model, self.channel, self._held())
         self._keep(moves.seen(self.state, f"{self.model}/channels/{self.channel}", offer.version.serial))
         version = offer.version
         if self.live is not None and version.sha256 == self.live.version.sha256:
-            self._switch(Live(version, self.live.runtime))
+            self._switch(Live(moves.remembered(self.state, version), self.live.runtime))
             return False
         if version.sha256 in self.state.refused:
             problem = self.state.refused[version.sha256]
             raise Refused(Reason.VERSION_REFUSED_BEFORE, field="version", name=version.version, problem=problem)
-        self._switch(self._bring(offer))
+        live = self._bring(offer)
+        base = offer.delta.base_sha256 if offer.delta else ""
+        self._switch(live, base if base in self._held() else "")
         give_back()
-        self.tell("installed", version=version.version, size_bytes=offer.size_bytes, sha256=version.sha256)
+        size, delta = offer.size_bytes, live.version.delta_bytes or None
+        self.tell("installed", version=version.version, size_bytes=size, sha256=version.sha256, delta_bytes=delta)
         return True
 
     def report(self) -> None:
@@ -111,31 +114,48 @@ class Installer:
             self.store.write(state)
         return state
 
+    def _held(self) -> list[str]:
+        """SHA-256 of the bundles here, that a delta may start from."""
+        return [sha256 for sha256 in moves.needed(self.state) if self.store.bundle(sha256).exists()]
+
     def _bring(self, offer: Offer) -> Live:
         version = offer.version
-        self.store.tidy(self.state, version.sha256)
+        self.store.tidy(self.state, version.sha256, offer.delta.sha256 if offer.delta else "")
         try:
-            if not self.store.bundle(version.sha256).exists():
-                self._download(offer)
-            return load(self.store, version)
+            return load(self.store, self._fetch(offer))
         except Refused as refusal:
             damaged = refusal.field in (ranged.DOWNLOAD, DISK)
             self._keep(moves.refused(self.state, version, refusal, forever=not damaged))
             self.store.tidy(self.state)
             raise
 
-    def _download(self, offer: Offer) -> None:
-        sha256, size = offer.version.sha256, offer.size_bytes
+    def _fetch(self, offer: Offer) -> Installed:
+        """The offered version; its bundle comes by the shortest way where it is not here."""
+        version, delta = offer.version, offer.delta
+        if self.store.bundle(version.sha256).exists():
+            return moves.remembered(self.state, version)
+        if delta is not None and self._changed_by(delta, offer):
+            return replace(version, delta_bytes=delta.size_bytes)
+        fetch_bundle(self.store, self.remote, offer, self.tell)
+        return version
 
-        def pieces(offset: int) -> Iterable[tuple[int, bytes]]:
-            self.tell("downloading", version=offer.version.version, offset=offset, size_bytes=size)
-            return self.remote.pieces(sha256, offset)
+    def _changed_by(self, delta: Delta, offer: Offer) -> bool:
+        """Try the delta, once for a version: whether its bundle is here now."""
+        version = offer.version
+        if version.sha256 in self.state.deltas_refused:
+            return False
+        try:
+            fetch_delta(self.store, self.remote, offer, delta, self._held(), self.tell)
+            return True
+        except (Refused, ServerRefused) as refusal:
+            self.tell("delta_refused", version=version.version, reason=refusal.reason, message=str(refusal))
+            self._keep(moves.delta_refused(self.state, version, str(refusal)))
+            if isinstance(refusal, Refused) and refusal.field == DISK:
+                self.store.bundle(delta.base_sha256).unlink(missing_ok=True)
+            return False
 
-        ranged.fetch(self.store.part(sha256), pieces, size_bytes=size, sha256=sha256)
-        self.store.admit(sha256)
-
-    def _switch(self, live: Live) -> None:
-        self._keep(moves.installed(self.state, live.version))
+    def _switch(self, live: Live, base: str = "") -> None:
+        self._keep(moves.installed(self.state, live.version, base))
         self.live = live
         self.store.tidy(self.state)  # also what a death after an earlier switch left behind
 
@@ -159,12 +179,7 @@ def load(store: Store, version: Installed) -> Live:
         Refused: BUNDLE_HASH_MISMATCH where the disk no longer holds what came; else the reason of the check.
     """
     try:
-        data = store.bundle(version.sha256).read_bytes()
-        found = hashlib.sha256(data).hexdigest()
-        if found != version.sha256:
-            name = store.bundle(version.sha256).name
-            raise Refused(Reason.BUNDLE_HASH_MISMATCH, field=DISK, name=name, found=found, expected=version.sha256)
-        runtime = prove(data)
+        runtime = prove(store.content(version.sha256))
         manifest = runtime.bundle.manifest
         named = f"models/{manifest.model}/versions/{manifest.version}"
         if named != version.version:

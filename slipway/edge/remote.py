@@ -1,7 +1,7 @@
 """The device's line to its server: ``slipway.v1.Updates`` as plain values, with limits on all that comes in."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,21 @@ VERSION = re.compile(r"models/[a-z][a-z0-9_-]{0,62}/versions/[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
+class Delta:
+    """A file that makes the bundle ``base_sha256`` into an offered one. As the server said it: see ``check_delta``."""
+
+    sha256: str
+    size_bytes: int
+    base_sha256: str
+
+
+@dataclass(frozen=True)
 class Offer:
-    """What a channel points at, and how long its bundle is."""
+    """What a channel points at, how long its bundle is, and a smaller way to it where the server knows one."""
 
     version: Installed
     size_bytes: int
+    delta: Delta | None = None
 
 
 class Remote:
@@ -33,23 +43,30 @@ class Remote:
         self._channel = open_channel(address, credentials)
         self._stub = updates_pb2_grpc.UpdatesStub(self._channel)
 
-    def offer(self, model: str, channel: str) -> Offer:
+    def offer(self, model: str, channel: str, held: Sequence[str] = ()) -> Offer:
         """What ``channel`` of ``model`` points at now.
+
+        Args:
+            held: SHA-256 of bundles that a delta may start from; a server that knows no deltas overlooks them.
 
         Raises:
             Refused: FIELD_INVALID or LIMIT_EXCEEDED for an answer that cannot be true.
         """
-        reply = ask(self._stub.GetMetadata, updates_pb2.GetMetadataRequest(model=model, channel=channel), self.address)
+        request = updates_pb2.GetMetadataRequest(model=model, channel=channel, held_sha256=held)
+        reply = ask(self._stub.GetMetadata, request, self.address)
         _need(VERSION.fullmatch(reply.version) and reply.version.startswith(f"{model}/"), "version", reply.version)
         _need(HASH.fullmatch(reply.target.sha256), "target.sha256", reply.target.sha256)
         _need(0 <= reply.serial <= SERIAL_LIMIT, "serial", reply.serial)
         size = reply.target.size_bytes
         if not 0 < size <= BUNDLE_LIMIT_BYTES:
             raise Refused(Reason.LIMIT_EXCEEDED, field="target.size_bytes", found=size, limit=BUNDLE_LIMIT_BYTES)
-        return Offer(Installed(reply.version, reply.target.sha256, reply.serial), size)
+        delta = None
+        if reply.HasField("delta"):
+            delta = Delta(reply.delta.target.sha256, reply.delta.target.size_bytes, reply.delta.base_sha256)
+        return Offer(Installed(reply.version, reply.target.sha256, reply.serial), size, delta)
 
     def pieces(self, sha256: str, offset: int) -> Iterator[tuple[int, bytes]]:
-        """A target's bytes from ``offset`` on, as (offset, data)."""
+        """The bytes of a target or a delta from ``offset`` on, as (offset, data)."""
         request = updates_pb2.DownloadTargetRequest(sha256=sha256, read_offset=offset)
         for piece in read_stream(self._stub.DownloadTarget, request, self.address, DOWNLOAD_DEADLINE_S):
             yield piece.offset, piece.data
@@ -74,6 +91,20 @@ class Remote:
     def close(self) -> None:
         """End every call, also one that another thread waits on."""
         self._channel.close()
+
+
+def check_delta(delta: Delta, held: Sequence[str], bundle_bytes: int) -> None:
+    """Refuse a delta that cannot be one for a device that holds ``held``, or that is no shorter than the bundle.
+
+    Raises:
+        Refused: FIELD_INVALID or LIMIT_EXCEEDED.
+    """
+    _need(HASH.fullmatch(delta.sha256), "delta.target.sha256", delta.sha256)
+    _need(delta.base_sha256 in held, "delta.base_sha256", delta.base_sha256)
+    _need(delta.size_bytes > 0, "delta.target.size_bytes", delta.size_bytes)
+    if delta.size_bytes >= bundle_bytes:
+        field, limit = "delta.target.size_bytes", bundle_bytes - 1
+        raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=delta.size_bytes, limit=limit)
 
 
 def _need(good: object, field: str, found: object) -> None:

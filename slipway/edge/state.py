@@ -3,7 +3,8 @@
     nothing ──installed──▶ current ──installed──▶ current, previous ──rolled_back──▶ current
 
 The serial of a channel only rises, whatever happens. Hashes of refused bundles are kept, so that the same bytes are not
-fetched again. Reports wait here until the server has them.
+fetched again, and of bundles that no delta led to, so that none is tried again. Reports wait here until the server has
+them.
 """
 
 import json
@@ -26,6 +27,7 @@ class Installed:
     version: str
     sha256: str
     serial: int
+    delta_bytes: int = 0  # length of the delta it was made from; 0 where the whole bundle came
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,21 @@ class State:
     serials: dict[str, int] = field(default_factory=dict)  # highest move seen, by channel name
     refused: dict[str, str] = field(default_factory=dict)  # why, by SHA-256; oldest first
     reports: tuple[Report, ...] = ()  # not delivered yet; oldest first
+    base: str = ""  # SHA-256 of the bundle that current is a change of: the next change may start there too
+    deltas_refused: dict[str, str] = field(default_factory=dict)  # why no delta leads to it, by SHA-256; oldest first
 
 
-def installed(state: State, version: Installed) -> State:
-    """``version`` becomes current, what was current becomes previous."""
+def installed(state: State, version: Installed, base: str = "") -> State:
+    """``version`` becomes current, what was current becomes previous.
+
+    Args:
+        base: SHA-256 of the bundle that it is a change of, if any; going back to one that is here changes nothing.
+    """
     if state.current is not None and state.current.sha256 == version.sha256:
         return replace(state, current=version)
     report = Report(version.version, "INSTALLED")
-    return _reporting(replace(state, current=version, previous=state.current), report)
+    base = state.base if version.sha256 in needed(state) else base
+    return _reporting(replace(state, current=version, previous=state.current, base=base), report)
 
 
 def refused(state: State, version: Installed, refusal: Refused, *, forever: bool) -> State:
@@ -65,6 +74,12 @@ def refused(state: State, version: Installed, refusal: Refused, *, forever: bool
         return _reporting(state, report)
     hashes = {**state.refused, version.sha256: str(refusal)}
     return _reporting(replace(state, refused=dict(list(hashes.items())[-REFUSED_LIMIT:])), report)
+
+
+def delta_refused(state: State, version: Installed, problem: str) -> State:
+    """No delta is tried for ``version`` any more, however it is offered."""
+    hashes = {**state.deltas_refused, version.sha256: problem}
+    return replace(state, deltas_refused=dict(list(hashes.items())[-REFUSED_LIMIT:]))
 
 
 def rolled_back(state: State, refusal: Refused) -> State:
@@ -91,6 +106,20 @@ def delivered(state: State, report: Report) -> State:
     return replace(state, reports=tuple(r for r in state.reports if r != report))
 
 
+def needed(state: State) -> tuple[str, ...]:
+    """SHA-256 of every bundle to keep: current, previous, and the base that the next change may start from."""
+    installed = [version.sha256 for version in (state.current, state.previous) if version]
+    return tuple(dict.fromkeys([*installed, *filter(None, [state.base])]))
+
+
+def remembered(state: State, version: Installed) -> Installed:
+    """``version`` with the way its bundle came, where it is here already."""
+    for known in (state.current, state.previous):
+        if known is not None and known.sha256 == version.sha256:
+            return replace(version, delta_bytes=known.delta_bytes)
+    return version
+
+
 def _reporting(state: State, report: Report) -> State:
     others = tuple(r for r in state.reports if r != report)
     return replace(state, reports=(*others, report)[-REPORT_LIMIT:])
@@ -113,7 +142,10 @@ def from_bytes(data: bytes, name: str = "state.json") -> State:
             raise ValueError(f"format is not {FORMAT}")
         reports = tuple(Report(**row) for row in fields.pop("reports"))
         current, previous = (_installed(fields.pop(key)) for key in ("current", "previous"))
-        return State(**fields, current=current, previous=previous, reports=reports)
+        state = State(**fields, current=current, previous=previous, reports=reports)
+        if state.base and HASH.fullmatch(state.base) is None:
+            raise ValueError("a hash is not one")
+        return state
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Refused(Reason.EDGE_STATE_DAMAGED, field="state", found=name, problem=error) from error
 

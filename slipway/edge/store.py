@@ -6,19 +6,21 @@
     lock                    held by the one agent that works here
 
 A switch is one rename of ``state.json``: the bundle it names is on the disk before it, and no other is removed until
-after it.
+after it. A bundle that was made from a delta comes the way of a download: as a part first.
 """
 
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.edge.state import State, from_bytes, to_bytes
+from slipway.edge.state import State, from_bytes, needed, to_bytes
 from slipway.errors import Reason, Refused
 
 STATE_LIMIT_BYTES = 1 << 20
+DISK = "disk"  # field of a refusal where bytes that had been good are not any more
 
 
 class Store:
@@ -84,9 +86,30 @@ class Store:
         """Where a whole bundle lies."""
         return self.folder / "bundles" / f"{sha256}.slipway"
 
+    def content(self, sha256: str) -> bytes:
+        """A whole bundle, its hash checked again.
+
+        Raises:
+            Refused: BUNDLE_HASH_MISMATCH where the disk no longer holds what came.
+            OSError: the file cannot be read.
+        """
+        path = self.bundle(sha256)
+        data = path.read_bytes()
+        found = hashlib.sha256(data).hexdigest()
+        if found != sha256:
+            raise Refused(Reason.BUNDLE_HASH_MISMATCH, field=DISK, name=path.name, found=found, expected=sha256)
+        return data
+
     def part(self, sha256: str) -> Path:
         """Where a download grows."""
         return self.folder / "downloads" / f"{sha256}.part"
+
+    def complete(self, sha256: str, data: bytes) -> None:
+        """Put ``data``, whose hash was checked, in place of what came of a download so far."""
+        with self.part(sha256).open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
     def admit(self, sha256: str) -> None:
         """Move a finished download among the bundles."""
@@ -96,7 +119,7 @@ class Store:
 
     def tidy(self, state: State, *also: str) -> None:
         """Remove bundles and parts that neither ``state`` nor ``also`` (hashes) need."""
-        kept = {version.sha256 for version in (state.current, state.previous) if version}.union(also)
+        kept = {*needed(state), *also}
         for folder in ("bundles", "downloads"):
             for path in (self.folder / folder).iterdir():
                 if path.stem not in kept:

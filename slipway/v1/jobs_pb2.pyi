@@ -16,7 +16,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Job(_message.Message):
-    __slots__ = ("name", "pretrain", "adapt", "export", "evaluate", "identify", "state", "progress", "attempt_count", "error", "result", "create_time", "start_time", "end_time")
+    __slots__ = ("name", "pretrain", "adapt", "export", "evaluate", "identify", "fit", "import_model", "state", "progress", "attempt_count", "error", "result", "create_time", "start_time", "end_time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Job.State]
@@ -37,6 +37,8 @@ class Job(_message.Message):
     EXPORT_FIELD_NUMBER: _ClassVar[int]
     EVALUATE_FIELD_NUMBER: _ClassVar[int]
     IDENTIFY_FIELD_NUMBER: _ClassVar[int]
+    FIT_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_MODEL_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +53,8 @@ class Job(_message.Message):
     export: ExportSpec
     evaluate: EvaluateSpec
     identify: IdentifySpec
+    fit: FitSpec
+    import_model: ImportSpec
     state: Job.State
     progress: Progress
     attempt_count: int
@@ -59,7 +63,7 @@ class Job(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., pretrain: _Optional[_Union[PretrainSpec, _Mapping]] = ..., adapt: _Optional[_Union[AdaptSpec, _Mapping]] = ..., export: _Optional[_Union[ExportSpec, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateSpec, _Mapping]] = ..., identify: _Optional[_Union[IdentifySpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., pretrain: _Optional[_Union[PretrainSpec, _Mapping]] = ..., adapt: _Optional[_Union[AdaptSpec, _Mapping]] = ..., export: _Optional[_Union[ExportSpec, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateSpec, _Mapping]] = ..., identify: _Optional[_Union[IdentifySpec, _Mapping]] = ..., fit: _Optional[_Union[FitSpec, _Mapping]] = ..., import_model: _Optional[_Union[ImportSpec, _Mapping]] = ..., state: _Optional[_Union[Job.State, str]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., result: _Optional[_Union[JobResult, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class PretrainSpec(_message.Message):
     __slots__ = ("model_id", "world", "dataset", "architecture", "epoch_count", "seed")
@@ -182,12 +186,90 @@ class WeightedObjective(_message.Message):
     def __init__(self, objective: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class ExportSpec(_message.Message):
-    __slots__ = ("version", "calibration")
+    __slots__ = ("version", "calibration", "fine_tune", "cores", "independent", "code")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    FINE_TUNE_FIELD_NUMBER: _ClassVar[int]
+    CORES_FIELD_NUMBER: _ClassVar[int]
+    INDEPENDENT_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     version: str
     calibration: str
-    def __init__(self, version: _Optional[str] = ..., calibration: _Optional[str] = ...) -> None: ...
+    fine_tune: bool
+    cores: _containers.RepeatedScalarFieldContainer[str]
+    independent: bool
+    code: CodeOptions
+    def __init__(self, version: _Optional[str] = ..., calibration: _Optional[str] = ..., fine_tune: _Optional[bool] = ..., cores: _Optional[_Iterable[str]] = ..., independent: _Optional[bool] = ..., code: _Optional[_Union[CodeOptions, _Mapping]] = ...) -> None: ...
+
+class CodeOptions(_message.Message):
+    __slots__ = ("integer_arithmetic", "simd")
+    INTEGER_ARITHMETIC_FIELD_NUMBER: _ClassVar[int]
+    SIMD_FIELD_NUMBER: _ClassVar[int]
+    integer_arithmetic: bool
+    simd: bool
+    def __init__(self, integer_arithmetic: _Optional[bool] = ..., simd: _Optional[bool] = ...) -> None: ...
+
+class FitSpec(_message.Message):
+    __slots__ = ("model_id", "base", "dataset", "profile", "calibration", "seed", "effort")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    EFFORT_FIELD_NUMBER: _ClassVar[int]
+    model_id: str
+    base: str
+    dataset: str
+    profile: DeviceProfile
+    calibration: str
+    seed: int
+    effort: FitEffort
+    def __init__(self, model_id: _Optional[str] = ..., base: _Optional[str] = ..., dataset: _Optional[str] = ..., profile: _Optional[_Union[DeviceProfile, _Mapping]] = ..., calibration: _Optional[str] = ..., seed: _Optional[int] = ..., effort: _Optional[_Union[FitEffort, _Mapping]] = ...) -> None: ...
+
+class DeviceProfile(_message.Message):
+    __slots__ = ("name", "flash_bytes", "ram_bytes", "instructions_per_second", "latency_seconds", "operators", "core")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FLASH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RAM_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INSTRUCTIONS_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    OPERATORS_FIELD_NUMBER: _ClassVar[int]
+    CORE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    flash_bytes: int
+    ram_bytes: int
+    instructions_per_second: float
+    latency_seconds: float
+    operators: _containers.RepeatedScalarFieldContainer[str]
+    core: str
+    def __init__(self, name: _Optional[str] = ..., flash_bytes: _Optional[int] = ..., ram_bytes: _Optional[int] = ..., instructions_per_second: _Optional[float] = ..., latency_seconds: _Optional[float] = ..., operators: _Optional[_Iterable[str]] = ..., core: _Optional[str] = ...) -> None: ...
+
+class FitEffort(_message.Message):
+    __slots__ = ("candidate_count", "round_step_counts")
+    CANDIDATE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ROUND_STEP_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    candidate_count: int
+    round_step_counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, candidate_count: _Optional[int] = ..., round_step_counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ImportSpec(_message.Message):
+    __slots__ = ("model_id", "task", "layout")
+    class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LAYOUT_UNSPECIFIED: _ClassVar[ImportSpec.Layout]
+        TIME_CHANNELS: _ClassVar[ImportSpec.Layout]
+        CHANNELS_TIME: _ClassVar[ImportSpec.Layout]
+    LAYOUT_UNSPECIFIED: ImportSpec.Layout
+    TIME_CHANNELS: ImportSpec.Layout
+    CHANNELS_TIME: ImportSpec.Layout
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    LAYOUT_FIELD_NUMBER: _ClassVar[int]
+    model_id: str
+    task: _spec_pb2.TaskSpec
+    layout: ImportSpec.Layout
+    def __init__(self, model_id: _Optional[str] = ..., task: _Optional[_Union[_spec_pb2.TaskSpec, _Mapping]] = ..., layout: _Optional[_Union[ImportSpec.Layout, str]] = ...) -> None: ...
 
 class EvaluateSpec(_message.Message):
     __slots__ = ("version", "dataset", "form")
@@ -250,7 +332,7 @@ class Progress(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., fraction: _Optional[float] = ..., epoch: _Optional[int] = ..., loss: _Optional[float] = ..., validation_accuracy: _Optional[float] = ...) -> None: ...
 
 class JobResult(_message.Message):
-    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes", "identification", "artifacts", "explanation", "devices")
+    __slots__ = ("version", "decision", "evaluation", "stage_seconds", "peak_memory_bytes", "adapter_size_bytes", "identification", "artifacts", "explanation", "devices", "fitting")
     class StageSecondsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -268,6 +350,7 @@ class JobResult(_message.Message):
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
+    FITTING_FIELD_NUMBER: _ClassVar[int]
     version: str
     decision: Decision
     evaluation: Evaluation
@@ -278,7 +361,42 @@ class JobResult(_message.Message):
     artifacts: _containers.RepeatedCompositeFieldContainer[_spec_pb2.Artifact]
     explanation: str
     devices: _containers.RepeatedCompositeFieldContainer[DeviceResult]
-    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ..., identification: _Optional[_Union[Identification, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ..., explanation: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[DeviceResult, _Mapping]]] = ...) -> None: ...
+    fitting: Fitting
+    def __init__(self, version: _Optional[str] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., evaluation: _Optional[_Union[Evaluation, _Mapping]] = ..., stage_seconds: _Optional[_Mapping[str, float]] = ..., peak_memory_bytes: _Optional[int] = ..., adapter_size_bytes: _Optional[int] = ..., identification: _Optional[_Union[Identification, _Mapping]] = ..., artifacts: _Optional[_Iterable[_Union[_spec_pb2.Artifact, _Mapping]]] = ..., explanation: _Optional[str] = ..., devices: _Optional[_Iterable[_Union[DeviceResult, _Mapping]]] = ..., fitting: _Optional[_Union[Fitting, _Mapping]] = ...) -> None: ...
+
+class Fitting(_message.Message):
+    __slots__ = ("candidate", "accuracy", "base_accuracy", "candidates")
+    CANDIDATE_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    BASE_ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    candidate: str
+    accuracy: float
+    base_accuracy: float
+    candidates: _containers.RepeatedCompositeFieldContainer[FitCandidate]
+    def __init__(self, candidate: _Optional[str] = ..., accuracy: _Optional[float] = ..., base_accuracy: _Optional[float] = ..., candidates: _Optional[_Iterable[_Union[FitCandidate, _Mapping]]] = ...) -> None: ...
+
+class FitCandidate(_message.Message):
+    __slots__ = ("name", "flash_bytes", "ram_bytes", "instruction_count", "step_count", "accuracy", "int8_accuracy", "fits", "fate")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FLASH_BYTES_FIELD_NUMBER: _ClassVar[int]
+    RAM_BYTES_FIELD_NUMBER: _ClassVar[int]
+    INSTRUCTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    STEP_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    INT8_ACCURACY_FIELD_NUMBER: _ClassVar[int]
+    FITS_FIELD_NUMBER: _ClassVar[int]
+    FATE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    flash_bytes: int
+    ram_bytes: int
+    instruction_count: int
+    step_count: int
+    accuracy: float
+    int8_accuracy: float
+    fits: bool
+    fate: str
+    def __init__(self, name: _Optional[str] = ..., flash_bytes: _Optional[int] = ..., ram_bytes: _Optional[int] = ..., instruction_count: _Optional[int] = ..., step_count: _Optional[int] = ..., accuracy: _Optional[float] = ..., int8_accuracy: _Optional[float] = ..., fits: _Optional[bool] = ..., fate: _Optional[str] = ...) -> None: ...
 
 class DeviceResult(_message.Message):
     __slots__ = ("target", "version", "decision", "error", "adapter_size_bytes")

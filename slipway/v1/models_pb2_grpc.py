@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from slipway.v1 import jobs_pb2 as slipway_dot_v1_dot_jobs__pb2
 from slipway.v1 import models_pb2 as slipway_dot_v1_dot_models__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -70,6 +71,11 @@ class ModelsStub:
                 request_serializer=slipway_dot_v1_dot_models__pb2.UpdateChannelRequest.SerializeToString,
                 response_deserializer=slipway_dot_v1_dot_models__pb2.ModelChannel.FromString,
                 _registered_method=True)
+        self.ImportModel = channel.stream_unary(
+                '/slipway.v1.Models/ImportModel',
+                request_serializer=slipway_dot_v1_dot_models__pb2.ImportModelRequest.SerializeToString,
+                response_deserializer=slipway_dot_v1_dot_jobs__pb2.Job.FromString,
+                _registered_method=True)
         self.DownloadArtifact = channel.unary_stream(
                 '/slipway.v1.Models/DownloadArtifact',
                 request_serializer=slipway_dot_v1_dot_models__pb2.DownloadArtifactRequest.SerializeToString,
@@ -130,6 +136,14 @@ class ModelsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportModel(self, request_iterator, context):
+        """Takes in a graph that was made elsewhere, and creates the job that checks it and makes a version of it. The first
+        message says what it is, the others carry the file in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DownloadArtifact(self, request, context):
         """Sends a file of a version, or of a job, from an offset on.
         """
@@ -174,6 +188,11 @@ def add_ModelsServicer_to_server(servicer, server):
                     servicer.UpdateChannel,
                     request_deserializer=slipway_dot_v1_dot_models__pb2.UpdateChannelRequest.FromString,
                     response_serializer=slipway_dot_v1_dot_models__pb2.ModelChannel.SerializeToString,
+            ),
+            'ImportModel': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportModel,
+                    request_deserializer=slipway_dot_v1_dot_models__pb2.ImportModelRequest.FromString,
+                    response_serializer=slipway_dot_v1_dot_jobs__pb2.Job.SerializeToString,
             ),
             'DownloadArtifact': grpc.unary_stream_rpc_method_handler(
                     servicer.DownloadArtifact,
@@ -371,6 +390,33 @@ class Models:
             '/slipway.v1.Models/UpdateChannel',
             slipway_dot_v1_dot_models__pb2.UpdateChannelRequest.SerializeToString,
             slipway_dot_v1_dot_models__pb2.ModelChannel.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportModel(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/slipway.v1.Models/ImportModel',
+            slipway_dot_v1_dot_models__pb2.ImportModelRequest.SerializeToString,
+            slipway_dot_v1_dot_jobs__pb2.Job.FromString,
             options,
             channel_credentials,
             insecure,

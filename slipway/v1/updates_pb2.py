@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18slipway/v1/updates.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\"@\n\x12GetMetadataRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"U\n\x0eUpdateMetadata\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06target\x18\x02 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x0e\n\x06serial\x18\x03 \x01(\x03\",\n\x06Target\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"b\n\x15\x44ownloadTargetRequest\x12\x14\n\x06sha256\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"6\n\x16\x44ownloadTargetResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"A\n\x13WatchUpdatesRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x14WatchUpdatesResponse\x12\x0e\n\x06serial\x18\x01 \x01(\x03\"\xfb\x01\n\x13ReportStatusRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x05state\x18\x03 \x01(\x0e\x32%.slipway.v1.ReportStatusRequest.StateB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07message\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0f\n\x0bROLLED_BACK\x10\x03\"\x16\n\x14ReportStatusResponse2\xd7\x02\n\x07Updates\x12I\n\x0bGetMetadata\x12\x1e.slipway.v1.GetMetadataRequest\x1a\x1a.slipway.v1.UpdateMetadata\x12Y\n\x0e\x44ownloadTarget\x12!.slipway.v1.DownloadTargetRequest\x1a\".slipway.v1.DownloadTargetResponse0\x01\x12S\n\x0cWatchUpdates\x12\x1f.slipway.v1.WatchUpdatesRequest\x1a .slipway.v1.WatchUpdatesResponse0\x01\x12Q\n\x0cReportStatus\x12\x1f.slipway.v1.ReportStatusRequest\x1a .slipway.v1.ReportStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18slipway/v1/updates.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\"[\n\x12GetMetadataRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0bheld_sha256\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\"w\n\x0eUpdateMetadata\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06target\x18\x02 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x0e\n\x06serial\x18\x03 \x01(\x03\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.slipway.v1.Delta\"@\n\x05\x44\x65lta\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x13\n\x0b\x62\x61se_sha256\x18\x02 \x01(\t\",\n\x06Target\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"b\n\x15\x44ownloadTargetRequest\x12\x14\n\x06sha256\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"6\n\x16\x44ownloadTargetResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"A\n\x13WatchUpdatesRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"&\n\x14WatchUpdatesResponse\x12\x0e\n\x06serial\x18\x01 \x01(\x03\"\xfb\x01\n\x13ReportStatusRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x05state\x18\x03 \x01(\x0e\x32%.slipway.v1.ReportStatusRequest.StateB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07message\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0f\n\x0bROLLED_BACK\x10\x03\"\x16\n\x14ReportStatusResponse2\xd7\x02\n\x07Updates\x12I\n\x0bGetMetadata\x12\x1e.slipway.v1.GetMetadataRequest\x1a\x1a.slipway.v1.UpdateMetadata\x12Y\n\x0e\x44ownloadTarget\x12!.slipway.v1.DownloadTargetRequest\x1a\".slipway.v1.DownloadTargetResponse0\x01\x12S\n\x0cWatchUpdates\x12\x1f.slipway.v1.WatchUpdatesRequest\x1a .slipway.v1.WatchUpdatesResponse0\x01\x12Q\n\x0cReportStatus\x12\x1f.slipway.v1.ReportStatusRequest\x1a .slipway.v1.ReportStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,6 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETMETADATAREQUEST'].fields_by_name['model']._serialized_options = b'\342A\001\002'
   _globals['_GETMETADATAREQUEST'].fields_by_name['channel']._loaded_options = None
   _globals['_GETMETADATAREQUEST'].fields_by_name['channel']._serialized_options = b'\342A\001\001'
+  _globals['_GETMETADATAREQUEST'].fields_by_name['held_sha256']._loaded_options = None
+  _globals['_GETMETADATAREQUEST'].fields_by_name['held_sha256']._serialized_options = b'\342A\001\001'
   _globals['_DOWNLOADTARGETREQUEST'].fields_by_name['sha256']._loaded_options = None
   _globals['_DOWNLOADTARGETREQUEST'].fields_by_name['sha256']._serialized_options = b'\342A\001\002'
   _globals['_DOWNLOADTARGETREQUEST'].fields_by_name['read_offset']._loaded_options = None
@@ -57,25 +59,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTSTATUSREQUEST'].fields_by_name['message']._loaded_options = None
   _globals['_REPORTSTATUSREQUEST'].fields_by_name['message']._serialized_options = b'\342A\001\001'
   _globals['_GETMETADATAREQUEST']._serialized_start=73
-  _globals['_GETMETADATAREQUEST']._serialized_end=137
-  _globals['_UPDATEMETADATA']._serialized_start=139
-  _globals['_UPDATEMETADATA']._serialized_end=224
-  _globals['_TARGET']._serialized_start=226
-  _globals['_TARGET']._serialized_end=270
-  _globals['_DOWNLOADTARGETREQUEST']._serialized_start=272
-  _globals['_DOWNLOADTARGETREQUEST']._serialized_end=370
-  _globals['_DOWNLOADTARGETRESPONSE']._serialized_start=372
-  _globals['_DOWNLOADTARGETRESPONSE']._serialized_end=426
-  _globals['_WATCHUPDATESREQUEST']._serialized_start=428
-  _globals['_WATCHUPDATESREQUEST']._serialized_end=493
-  _globals['_WATCHUPDATESRESPONSE']._serialized_start=495
-  _globals['_WATCHUPDATESRESPONSE']._serialized_end=533
-  _globals['_REPORTSTATUSREQUEST']._serialized_start=536
-  _globals['_REPORTSTATUSREQUEST']._serialized_end=787
-  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_start=712
-  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_end=787
-  _globals['_REPORTSTATUSRESPONSE']._serialized_start=789
-  _globals['_REPORTSTATUSRESPONSE']._serialized_end=811
-  _globals['_UPDATES']._serialized_start=814
-  _globals['_UPDATES']._serialized_end=1157
+  _globals['_GETMETADATAREQUEST']._serialized_end=164
+  _globals['_UPDATEMETADATA']._serialized_start=166
+  _globals['_UPDATEMETADATA']._serialized_end=285
+  _globals['_DELTA']._serialized_start=287
+  _globals['_DELTA']._serialized_end=351
+  _globals['_TARGET']._serialized_start=353
+  _globals['_TARGET']._serialized_end=397
+  _globals['_DOWNLOADTARGETREQUEST']._serialized_start=399
+  _globals['_DOWNLOADTARGETREQUEST']._serialized_end=497
+  _globals['_DOWNLOADTARGETRESPONSE']._serialized_start=499
+  _globals['_DOWNLOADTARGETRESPONSE']._serialized_end=553
+  _globals['_WATCHUPDATESREQUEST']._serialized_start=555
+  _globals['_WATCHUPDATESREQUEST']._serialized_end=620
+  _globals['_WATCHUPDATESRESPONSE']._serialized_start=622
+  _globals['_WATCHUPDATESRESPONSE']._serialized_end=660
+  _globals['_REPORTSTATUSREQUEST']._serialized_start=663
+  _globals['_REPORTSTATUSREQUEST']._serialized_end=914
+  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_start=839
+  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_end=914
+  _globals['_REPORTSTATUSRESPONSE']._serialized_start=916
+  _globals['_REPORTSTATUSRESPONSE']._serialized_end=938
+  _globals['_UPDATES']._serialized_start=941
+  _globals['_UPDATES']._serialized_end=1284
 # @@protoc_insertion_point(module_scope)

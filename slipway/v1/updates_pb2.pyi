@@ -1,29 +1,42 @@
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetMetadataRequest(_message.Message):
-    __slots__ = ("model", "channel")
+    __slots__ = ("model", "channel", "held_sha256")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    HELD_SHA256_FIELD_NUMBER: _ClassVar[int]
     model: str
     channel: str
-    def __init__(self, model: _Optional[str] = ..., channel: _Optional[str] = ...) -> None: ...
+    held_sha256: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., channel: _Optional[str] = ..., held_sha256: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UpdateMetadata(_message.Message):
-    __slots__ = ("version", "target", "serial")
+    __slots__ = ("version", "target", "serial", "delta")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
+    DELTA_FIELD_NUMBER: _ClassVar[int]
     version: str
     target: Target
     serial: int
-    def __init__(self, version: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., serial: _Optional[int] = ...) -> None: ...
+    delta: Delta
+    def __init__(self, version: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., serial: _Optional[int] = ..., delta: _Optional[_Union[Delta, _Mapping]] = ...) -> None: ...
+
+class Delta(_message.Message):
+    __slots__ = ("target", "base_sha256")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    BASE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    target: Target
+    base_sha256: str
+    def __init__(self, target: _Optional[_Union[Target, _Mapping]] = ..., base_sha256: _Optional[str] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("sha256", "size_bytes")

@@ -69,7 +69,7 @@ class UpdatesServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadTarget(self, request, context):
-        """Sends a target from an offset on.
+        """Sends a target, or a delta, from an offset on.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

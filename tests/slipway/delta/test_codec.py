@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -132,3 +133,16 @@ def test_no_delta_is_made_of_a_file_over_the_limit(side, monkeypatch):
 
 def test_the_limit_is_that_of_a_bundle():
     assert apply.__defaults__ == (BUNDLE_LIMIT_BYTES,)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.float32])
+def test_a_change_of_every_number_takes_a_few_times_the_file(kind):
+    old = noise(0, 2_000_000 // np.dtype(kind).itemsize, np.int8 if kind is np.int8 else np.int32)
+    base, new = (graph({"weights": (old + step).view(kind)}) for step in (0, 1))
+    delta = make(base, new)
+    assert len(delta) < 1000
+    tracemalloc.start()
+    assert apply(base, delta) == new
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * len(new)

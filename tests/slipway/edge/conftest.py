@@ -1,5 +1,7 @@
 """Real other sides for the edge: a repository on a socket and a device's folder."""
 
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from slipway.edge.install import Installer
 from slipway.edge.remote import Remote
 from slipway.edge.store import Store
+from tests.slipway.edge.changes import Pair, publish
 from tests.slipway.edge.repository import Repository, Served
 
 
@@ -56,3 +59,27 @@ def installer(served: Served, folder: Path, events: Events) -> Iterator[Callable
             return Installer(store, remote, tell=lambda event, **values: events.append((event, values)), **settings)
 
         yield make
+
+
+@pytest.fixture
+def pair(installer: Callable[[], Installer], repository: Repository) -> Pair:
+    """A device that runs version 1, and the hashes of 1 and of 2, which is offered now, with no delta yet."""
+    first = publish(repository, 1)
+    device = installer()
+    assert device.update()
+    return device, first, publish(repository, 2)
+
+
+@pytest.fixture
+def command(served: Served, folder: Path) -> list[str]:
+    """``slipway edge run``, asked line by line."""
+    place = ["--server", served.address, "--model", "rover", "--folder", str(folder)]
+    return [sys.executable, "-m", "slipway.cli", "edge", "run", *place, "--input", "-"]
+
+
+@pytest.fixture
+def gate(repository: Repository) -> Iterator[threading.Event]:
+    """Lets one piece of a download through, and the others when it is set."""
+    repository.gate = threading.Event()
+    yield repository.gate
+    repository.gate.set()

@@ -8,16 +8,19 @@ from typing import Any
 
 import grpc
 
+from slipway.delta.codec import make
 from slipway.v1 import updates_pb2 as pb
 from slipway.v1.updates_pb2_grpc import UpdatesServicer, add_UpdatesServicer_to_server
 
 
 class Repository(UpdatesServicer):
-    """Serves bundles; its public fields are the faults."""
+    """Serves bundles, and deltas between them; its public fields are the faults."""
 
     def __init__(self, piece_bytes: int = 4096) -> None:
         self.targets: dict[str, bytes] = {}
         self.channels: dict[tuple[str, str], pb.UpdateMetadata] = {}
+        self.deltas: dict[tuple[str, str], pb.Delta] = {}  # by (hash of the new bundle, of the base)
+        self.held: list[tuple[str, ...]] = []  # what each request for metadata said
         self.reports: list[pb.ReportStatusRequest] = []
         self.downloads: list[tuple[str, int]] = []  # (hash, offset) of every stream that began
         self.piece_bytes = piece_bytes
@@ -41,14 +44,29 @@ class Repository(UpdatesServicer):
             self._moved.notify_all()
         return sha256
 
+    def change(self, new: str, base: str, delta: bytes | None = None) -> pb.Delta:
+        """Offer a delta from one bundle to another, both given by their hashes; the right one unless told otherwise."""
+        delta = make(self.targets[base], self.targets[new]) if delta is None else delta
+        sha256 = hashlib.sha256(delta).hexdigest()
+        self.targets[sha256] = delta
+        self.deltas[new, base] = pb.Delta(target=pb.Target(sha256=sha256, size_bytes=len(delta)), base_sha256=base)
+        return self.deltas[new, base]
+
     def GetMetadata(self, request: pb.GetMetadataRequest, context: Any) -> pb.UpdateMetadata:
+        self.held.append(tuple(request.held_sha256))
         found = self.channels.get((request.model, request.channel))
         if found is None:
             context.abort(grpc.StatusCode.NOT_FOUND, "no such channel")
-        return found
+        delta = None
+        if found.target.sha256 not in request.held_sha256:
+            deltas = (self.deltas.get((found.target.sha256, base)) for base in request.held_sha256)
+            delta = next(filter(None, deltas), None)
+        return pb.UpdateMetadata(version=found.version, target=found.target, serial=found.serial, delta=delta)
 
     def DownloadTarget(self, request: pb.DownloadTargetRequest, context: Any) -> Iterator[pb.DownloadTargetResponse]:
         self.downloads.append((request.sha256, request.read_offset))
+        if request.sha256 not in self.targets:
+            context.abort(grpc.StatusCode.NOT_FOUND, "no such target")
         data, at = self.targets[request.sha256], request.read_offset
         stop = len(data) if self.break_after is None else at + self.break_after
         while at < len(data):

@@ -1,12 +1,12 @@
 """kill -9 and power cuts: whatever moment is chosen, the old version or the new one runs, never neither."""
 
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,13 @@ def restarted(folder: Path, address: str = "127.0.0.1:1") -> tuple[str, Installe
             installer.update()
         remote.close()
     return installer.live.version.version[-1] if installer.live else "", installer
+
+
+def bundles(folder: Path) -> set[str]:
+    """The hashes of the bundles on the disk, each of which must be whole."""
+    found = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("bundles/*")}
+    assert list(found) == list(found.values()), "a file stands here only after its hash was checked"
+    return set(found)
 
 
 def die_everywhere(served: Served, template: Path, work: Path, mode: str) -> int:
@@ -63,13 +70,14 @@ def test_old_or_new_after_a_death_at_any_change_of_the_disk(
     assert count >= 12
     seen = set()
     for n in range(1, count + 1):
-        found, _ = restarted(tmp_path / "work" / str(n))
+        folder = tmp_path / "work" / str(n)
+        bundles(folder)
+        found, _ = restarted(folder)
         assert found in allowed, f"death {n} of {count}"
         seen.add(found)
-        after, installer = restarted(tmp_path / "work" / str(n), served.address)
+        after, installer = restarted(folder, served.address)
         assert after == "3", f"after death {n} of {count}"
-        kept = {v.sha256 for v in (installer.state.current, installer.state.previous) if v}
-        assert {path.stem for path in (tmp_path / "work" / str(n) / "bundles").iterdir()} == kept
+        assert bundles(folder) == {v.sha256 for v in (installer.state.current, installer.state.previous) if v}
     assert seen == allowed, "both sides of the switch were tried"
 
 
@@ -86,12 +94,6 @@ def test_the_fall_back_from_a_damaged_version_survives_a_death_too(
     served.stop()
     for n in range(1, die_everywhere(served, template, tmp_path / "work", mode) + 1):
         assert restarted(tmp_path / "work" / str(n))[0] == "1"
-
-
-@pytest.fixture
-def command(served: Served, folder: Path) -> list[str]:
-    place = ["--server", served.address, "--model", "rover", "--folder", str(folder)]
-    return [sys.executable, "-m", "slipway.cli", "edge", "run", *place, "--input", "-"]
 
 
 class Edge:
@@ -118,14 +120,6 @@ class Edge:
         for stream in (self.process.stdin, self.process.stdout):
             assert stream is not None
             stream.close()
-
-
-@pytest.fixture
-def gate(repository: Repository) -> Iterator[threading.Event]:
-    """Lets one piece of a download through, and the others when it is set."""
-    repository.gate = threading.Event()
-    yield repository.gate
-    repository.gate.set()
 
 
 def test_kill_9_during_a_download_then_on_from_the_same_byte(
