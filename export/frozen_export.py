@@ -19,7 +19,7 @@ from export.graph import to_bytes
 from export.int8 import int8_onnx
 from export.integer import Grid, Int8Net, Linear, Mean
 from export.linear import Summing, rounded_layer
-from export.proof import TOLERANCES
+from export.proof import TOLERANCES, strayed
 from export.ranges import grid, least_squares, span
 from export.reading import arrays_of, read
 from export.steps import Floats, Steps
@@ -32,7 +32,6 @@ SAMPLE_LIMIT = 32_768  # samples in time over all windows looked at
 SATURATION_LIMIT = 0.01  # share of a tensor outside its grid from which the grid moves
 COARSE_RATIO = 4.0  # squared error on a grid over that on the tensor's own: from here on the grid is a bit too coarse
 AGREEMENT_GOAL = 0.998  # share of decisions kept from which nothing more is tried
-LEAST_LOGIT = 1e-3  # as in ``proof``
 AGREEMENT_SLACK = 0.005  # what a small update may keep less than the most faithful net that was found
 
 
@@ -70,7 +69,7 @@ class Frozen:
         full: whether all was calibrated from scratch.
         fits: how the base's grids suit, by tensor; empty without windows.
         agreement: share of the windows with the adapted model's decision (R² of a regression); None without windows.
-        worst: largest difference of a logit, as a share of the largest; None without windows.
+        worst: ``proof.strayed`` of the windows; None without any.
     """
 
     net: Int8Net
@@ -228,5 +227,5 @@ def _rounded(net: Int8Net, name: str, before: Steps, after: Steps, values: Value
 def _measured(found: Frozen, after: Steps, adapted: Model, values: Values) -> Frozen:
     got, wanted = integer.logits(found.net, values), s.run(after, values)
     agree = same_numbers if adapted.task.outputs else same_decisions
-    worst = float(np.abs(got - wanted).max() / max(np.abs(wanted).max(), LEAST_LOGIT))
+    worst = strayed(got, wanted, precision="int8", decides=not adapted.task.outputs)
     return replace(found, agreement=agree(got, wanted), worst=worst)

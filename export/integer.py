@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from export import exact_mel
 from export import steps as s
 from export.steps import Array, Floats, Steps
 from slipway.errors import Reason, Refused
@@ -100,7 +101,8 @@ class Int8Net:
     """An int8 net: float steps in ``front``, ``entry`` to bytes, integer ``layers``; the last grid, if bytes leave.
 
     Args:
-        front: steps in float: normalisation and layout, which are exact, or ``steps.INEXACT`` to the last bits.
+        front: steps in float: normalisation and layout, which are exact, or ``steps.INEXACT`` to the last bits; of
+            these a ``LogMel`` is computed as ``export.exact_mel`` does, to the bit.
         exit: how to read the last bytes; None if the last layer gives float32 itself.
     """
 
@@ -165,10 +167,23 @@ def _leave(sums: npt.NDArray[np.int32], unit: Floats, target: Grid | None) -> Ar
     return sums.astype(np.float32) * unit if target is None else requantize(sums, unit, target)
 
 
+def is_exact(front: Sequence[s.Step]) -> bool:
+    """Whether every machine makes the same bits of ``front``, the float steps of an int8 net."""
+    return not any(isinstance(step, s.INEXACT) and not isinstance(step, s.LogMel) for step in front)
+
+
 def enter(front: Sequence[s.Step], values: Floats) -> Floats:
     """The float values (batch, channels, time) that an int8 net rounds to bytes first."""
-    found = s.run(front, values)
+    found = run_front(front, values)
     return found if found.ndim == 3 else found[:, :, None]
+
+
+def run_front(front: Sequence[s.Step], values: Floats) -> Floats:
+    """What the steps in front of an int8 net make of windows (batch, time, channels), in float32."""
+    for step in front:
+        exact = isinstance(step, s.LogMel)
+        values = exact_mel.apply(exact_mel.exact_mel(step), values) if exact else s.apply(step, values)
+    return values
 
 
 def logits(net: Int8Net, values: Floats, chunk: int = 256) -> Floats:

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from export.calibration import Calibration, calibrate
+from export.code import Code, CodeOptions
+from export.evidence import EXACT_NAME as EXACT_NAME
+from export.evidence import show
 from export.fine_tuning import FineTuned, fine_tuned
 from export.float_onnx import float_onnx
 from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
-from export.proof import Exact, prove, prove_exact, run
+from export.proof import Exact, prove, run
 from export.steps import Floats
 from nets.model import Model
 from slipway.bundle import samples
@@ -26,15 +29,12 @@ from slipway.bundle.manifest import (
     Manifest,
     Proof,
     Scalar,
-    canonical,
     file_entry,
 )
 from slipway.errors import Reason, Refused
 from slipway.windows import Answers, Values, check_values
 
 Reference = Callable[[Model, Values], Floats]  # logits (batch, classes) of windows (batch, time, channels)
-EXACT_LIMIT = 1024  # windows over which the integer arithmetic is compared byte by byte
-EXACT_NAME = "exact.json"
 SELF_TEST_SHARE = 1e-3  # of the largest logit: what a device's processor may round differently
 
 
@@ -48,6 +48,7 @@ class Exported:
         calibration: what was chosen for the int8 net, or None.
         exact: what was compared byte by byte, or None; the bundle holds it as ``EXACT_NAME``.
         tuned: how the fine-tuning went that was asked for, or None.
+        code: the C of the int8 net that was asked for, or None.
     """
 
     float_onnx: bytes
@@ -57,6 +58,7 @@ class Exported:
     calibration: Calibration | None
     exact: Exact | None = None
     tuned: FineTuned | None = None
+    code: Code | None = None
 
 
 def export(
@@ -75,6 +77,8 @@ def export(
     int8_agreement: float | None = None,
     fine_tune: bool = False,
     calibration_labels: Answers | None = None,
+    tuning: Mapping[str, Any] | None = None,
+    code: CodeOptions | None = None,
 ) -> Exported:
     """Export a model as float and int8 ONNX and pack the bundle a device installs.
 
@@ -94,6 +98,8 @@ def export(
         fine_tune: learn on where int8 loses more than ``fine_tuning.LOSS_LIMIT``; takes a training's time.
         calibration_labels: answers to ``calibration_values`` for the fine-tuning, -1 or NaN where nobody said; without
             any it learns from the model's own answers.
+        tuning: options of ``fine_tuning.fine_tuned``, hooks among them.
+        code: how the C of the int8 net is written, and the boards that it is proven on; None for no C.
 
     Raises:
         Refused: EXPORT_DIFFERS, EXPORT_UNSUPPORTED, ACCUMULATOR_OVERFLOW, or a reason of the windows and the manifest.
@@ -102,20 +108,19 @@ def export(
     sensor, decides = model.task.sensor, not model.task.outputs
     proving = check_values(proof_values, sensor, "proof_values")
     testing = check_values(self_test_values, sensor, "self_test_values")[:SELF_TEST_LIMIT]
-    expected = (reference or _jax_logits)(model, proving)
+    expected = (reference or learned_logits)(model, proving)
     float_graph = to_bytes(float_onnx(model))
     proofs: tuple[Proof, ...] = (prove(float_graph, proving, expected, precision="float", decides=decides),)
-    calibration, int8_graph, tuned, exact = None, None, None, None
+    calibration, int8_graph, tuned, shown = None, None, None, None
     if precision == "int8":
         known = check_values(calibration_values, sensor, "calibration_values")
-        if fine_tune:
-            tuned = fine_tuned(model, known, calibration_labels)
+        tuned = fine_tuned(model, known, calibration_labels, **(tuning or {})) if fine_tune else None
         calibration = tuned.calibration if tuned else calibrate(fold(model), known, decides=decides)
         int8_graph = to_bytes(int8_onnx(calibration.net, model.task))
+        how = {"decides": decides, "compiled": reference is None, "code": code, "core_values": testing}
         limits = {"tolerance": int8_tolerance, "agreement": int8_agreement}
-        proofs += (prove(int8_graph, proving, expected, precision="int8", decides=decides, **limits),)
-        exact = prove_exact(int8_graph, calibration.net, proving[:EXACT_LIMIT], compiled=reference is None)
-        proofs += (exact.to_proof(),)
+        shown = show(int8_graph, calibration.net, proving, expected, **how, **limits)
+        proofs += shown.proofs
     graph = int8_graph or float_graph
     bundle = pack_graph(
         graph,
@@ -127,9 +132,10 @@ def export(
         lineage=lineage,
         proofs=proofs,
         created=created,
-        extra={EXACT_NAME: canonical(exact.to_json())} if exact else {},
+        extra=shown.files if shown else {},
     )
-    return Exported(float_graph, int8_graph, bundle, proofs, calibration, exact, tuned)
+    exact, written = (shown.exact, shown.code) if shown else (None, None)
+    return Exported(float_graph, int8_graph, bundle, proofs, calibration, exact, tuned, written)
 
 
 def pack_graph(
@@ -169,7 +175,8 @@ def _check_precision(precision: str) -> None:
         )
 
 
-def _jax_logits(model: Model, values: Values) -> Floats:
+def learned_logits(model: Model, values: Values) -> Floats:
+    """The model's own logits (batch, classes) of windows (batch, time, channels), by JAX in full precision."""
     import jax  # here, so that an export with another reference needs no compiler
 
     from nets.inference import logits

@@ -15,13 +15,13 @@ import onnx
 import onnxruntime
 
 from export.int8 import ENTERED
-from export.integer import Bytes, Int8Net
-from export.steps import INEXACT, Floats
+from export.integer import Bytes, Int8Net, is_exact
+from export.steps import Floats
 from export.trace import Comparison, Tensors, Tracer, compare, trace, trace_entered
 from slipway.bundle.manifest import Proof
 from slipway.errors import Reason, Refused
 
-TOLERANCES = {"float": 1e-4, "int8": 0.15}  # largest difference of a logit, as a share of the largest logit
+TOLERANCES = {"float": 1e-4, "int8": 0.15}  # of ``strayed``
 AGREEMENTS = {"float": 0.999, "int8": 0.98}  # least share of equal decisions
 _SCALE_FLOOR = 1e-3
 Reference = Callable[[Floats, Bytes], Tensors]  # windows and the bytes that entered the graph → every tensor
@@ -80,7 +80,7 @@ def prove(
         values: real windows (batch, time, channels).
         reference: the model's logits (batch, classes) of them, not computed by ONNX Runtime.
         precision: ``"float"`` or ``"int8"``; picks the defaults of the limits.
-        tolerance: largest difference of a logit allowed, as a share of the largest reference logit.
+        tolerance: what ``strayed`` may be.
         agreement: least share of windows with the same decision; one window may always differ.
         decides: whether the largest logit is a decision; of a regression it is none.
 
@@ -89,17 +89,55 @@ def prove(
     """
     if len(values) == 0:
         raise Refused(Reason.FIELD_REQUIRED, field="proof_values")
+    limits = {"tolerance": tolerance, "agreement": agreement}
+    return judge(run(graph, values), reference, precision=precision, decides=decides, **limits)
+
+
+def judge(
+    found: Floats,
+    reference: Floats,
+    *,
+    precision: str,
+    tolerance: float | None = None,
+    agreement: float | None = None,
+    decides: bool = True,
+) -> Proof:
+    """Show that logits, whoever computed them, are the model's, or refuse what gave them. See ``prove``.
+
+    Args:
+        found: (batch, classes), of a graph.
+        reference: the model's own.
+
+    Raises:
+        Refused: EXPORT_DIFFERS, or FIELD_REQUIRED without windows.
+    """
+    count = len(reference)
+    if count == 0:
+        raise Refused(Reason.FIELD_REQUIRED, field="proof_values")
     limit = TOLERANCES[precision] if tolerance is None else tolerance
     least = AGREEMENTS[precision] if agreement is None else agreement
-    found = run(graph, values)
-    difference = float(np.abs(found - reference).max() / max(np.abs(reference).max(), _SCALE_FLOOR))
+    difference = strayed(found, reference, precision=precision, decides=decides)
     if not difference <= limit:  # a NaN must fail
-        raise _differs(precision, len(values), "moves a logit too far", difference, limit)
-    same = int((found.argmax(1) == reference.argmax(1)).sum()) if decides else len(values)
-    allowed = max(1.0, (1 - least) * len(values))  # a single tie must not refuse a short recording
-    if len(values) - same > allowed:
-        raise _differs(precision, len(values), "decides differently too often", len(values) - same, allowed)
-    return Proof(precision, len(values), difference, same / len(values), limit)
+        problem = f"moves {'a logit' if decides else 'an output'} too far"
+        raise _differs(precision, count, problem, difference, limit)
+    same = int((found.argmax(1) == reference.argmax(1)).sum()) if decides else count
+    allowed = max(1.0, (1 - least) * count)  # a single tie must not refuse a short recording
+    if count - same > allowed:
+        raise _differs(precision, count, "decides differently too often", count - same, allowed)
+    return Proof(precision, count, difference, same / count, limit)
+
+
+def strayed(found: Floats, reference: Floats, *, precision: str, decides: bool = True) -> float:
+    """How far logits (batch, classes) are from the model's.
+
+    Of decisions, and of any float graph, it is the largest difference as a share of the largest logit. A rounded
+    regression decides nothing that one window could turn, and its range cuts off the rarest: there it is the root mean
+    square difference of the worst output, as a share of its standard deviation.
+    """
+    if decides or precision == "float":
+        return float(np.abs(found - reference).max() / max(np.abs(reference).max(), _SCALE_FLOOR))
+    spread = np.maximum(reference.std(axis=0), _SCALE_FLOOR * np.abs(reference).max() + np.finfo(np.float32).tiny)
+    return float((np.sqrt(np.square(found - reference).mean(axis=0)) / spread).max())
 
 
 def entered(graph: bytes, values: Floats) -> Bytes:
@@ -113,8 +151,8 @@ def entered(graph: bytes, values: Floats) -> Bytes:
 def prove_exact(graph: bytes, net: Int8Net, values: Floats, *, compiled: bool = True, chunk: int = 256) -> Exact:
     """Show that ONNX Runtime, our integers and, compiled, JAX make the same bytes in every tensor, or refuse the graph.
 
-    Two libraries agree on a spectrum's logarithm or a vector's norm to the last bits only, and one of them is enough
-    for another byte: behind such a front the integer layers start from the bytes that the graph itself gives them.
+    Two libraries agree on a ``Spectrum`` or a vector's norm to the last bits only, and one of them is enough for
+    another byte: behind such a front the integer layers start from the bytes that the graph itself gives them.
 
     Args:
         graph: an int8 ONNX file.
@@ -144,7 +182,7 @@ def prove_exact(graph: bytes, net: Int8Net, values: Floats, *, compiled: bool = 
 
 
 def _ours(net: Int8Net, compiled: bool) -> list[Reference]:
-    inexact = any(isinstance(step, INEXACT) for step in net.front)
+    inexact = not is_exact(net.front)
     found: list[Reference] = [partial(_in_numpy, net, inexact)]
     if compiled:
         from export import jax_integer  # here, so that a proof without it needs no compiler

@@ -1,4 +1,4 @@
-"""The command ``slipway-server``: serve, demo, data, world. Starts without JAX; ``serve`` never loads it.
+"""The command ``slipway-server``: serve, demo, litert, data, world. Starts without JAX; ``serve`` never loads it.
 
 Exit codes: 0 done · 1 refused or failed · 2 wrong usage · 130 interrupted.
 """
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -75,6 +75,32 @@ def demo(
     from studies.demo import story
 
     raise typer.Exit(story.run(out, data, seed, as_json, windows))
+
+
+@app.command(epilog="Example: slipway-server litert model.safetensors --calibration windows.npz --output net.tflite")
+def litert(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL_FILE", exists=True, dir_okay=False, help="A version's artifact `model`.")
+    ],
+    calibration: Annotated[
+        Path, typer.Option("--calibration", exists=True, dir_okay=False, help="Recorded windows, .npz or .npy.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", dir_okay=False, help="Where to write the .tflite.")],
+    values: Annotated[str, typer.Option(help="Name of the windows' array in an .npz file.")] = "values",
+    as_float: Annotated[bool, typer.Option("--float", help="Everything in float32.")] = False,
+    as_integer: Annotated[
+        bool, typer.Option("--integer", help="Integer operators only: bytes in, bytes out, behind the front.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Convert a model to int8 LiteRT: every second window calibrates, the others prove that it answers as the model."""
+    from export.litert import cli
+
+    if as_float and as_integer:
+        raise typer.BadParameter("--float and --integer exclude each other")
+    kind: Literal["float", "int8", "integer"] = "float" if as_float else "integer" if as_integer else "int8"
+    written = cli.write(model, calibration, values, output, kind)
+    print(json.dumps(written) if as_json else cli.words(written))
 
 
 @data_app.command("list", epilog="Example: slipway-server data list")

@@ -5,7 +5,7 @@ written today can be read by the server of tomorrow.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,10 +71,15 @@ class AdaptSpec:
 
 @dataclass(frozen=True)
 class ExportSpec:
-    """Make the files that devices run."""
+    """Make the files that devices run; ``cores`` are keys of ``export.mcu.boards.BOARDS``."""
 
     version: str
     calibration: str
+    fine_tune: bool = False
+    cores: tuple[str, ...] = ()
+    independent: bool = False  # of the parent's int8 file
+    integer_arithmetic: bool = False  # of the generated C
+    simd: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,14 +104,39 @@ class IdentifySpec:
     seed: int = 0
 
 
-JobSpec = PretrainSpec | AdaptSpec | ExportSpec | EvaluateSpec | IdentifySpec
+@dataclass(frozen=True)
+class FitSpec:
+    """Find the best net for a device that can learn from ``base``."""
+
+    model_id: str
+    base: str
+    dataset: str
+    profile: dict[str, Any]  # export.fit.profile.Profile.to_json() of a ready-made one changed, or of one's own
+    calibration: str = ""
+    seed: int = 0
+    effort: dict[str, Any] = field(default_factory=dict)  # candidates and steps of export.fit.halving.Effort
+
+
+@dataclass(frozen=True)
+class ImportSpec:
+    """Make a version of the job's own artifact ``GRAPH``; layout is "time_channels", "channels_time" or ""."""
+
+    model_id: str
+    task: dict[str, Any]  # TaskSpec.to_json()
+    layout: str = ""
+
+
+JobSpec = PretrainSpec | AdaptSpec | ExportSpec | EvaluateSpec | IdentifySpec | FitSpec | ImportSpec
 JOB_KINDS: dict[str, type[JobSpec]] = {
     "pretrain": PretrainSpec,
     "adapt": AdaptSpec,
     "export": ExportSpec,
     "evaluate": EvaluateSpec,
     "identify": IdentifySpec,
+    "fit": FitSpec,
+    "import_model": ImportSpec,
 }
+GRAPH = "graph"  # the artifact of an import job: the file that was uploaded
 
 
 @dataclass(frozen=True)
@@ -177,6 +207,31 @@ class Identification:
 
 
 @dataclass(frozen=True)
+class FitCandidate:
+    """One net that was tried for a device, or was too large to be tried; None where it was not measured."""
+
+    name: str
+    flash_bytes: int
+    ram_bytes: int
+    instruction_count: int
+    step_count: int
+    accuracy: float | None
+    int8_accuracy: float | None
+    fits: bool
+    fate: str
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The best net for a device: of its int8 graph, and the base in float, on the windows held out."""
+
+    candidate: str
+    accuracy: float
+    base_accuracy: float
+    candidates: tuple[FitCandidate, ...]
+
+
+@dataclass(frozen=True)
 class DataReference:
     """Data named by what they hold."""
 
@@ -207,6 +262,7 @@ class NewVersion:
     parameter_count: int
     files: Mapping[str, bytes]  # artifact id -> content: "model", "adapter"
     history: tuple[Progress, ...] = ()
+    numbered: Callable[[int], Mapping[str, bytes]] | None = None  # files that say which version they are
 
 
 @dataclass(frozen=True)
@@ -243,3 +299,4 @@ class Outcome:
     adapter_size_bytes: int = 0
     explanation: str = ""  # why these candidates, where the service chose them
     devices: tuple[NewDevice, ...] = ()
+    fitting: Fitting | None = None

@@ -48,7 +48,6 @@ class Reason(StrEnum):
     ARTIFACT_NOT_FOUND = "ARTIFACT_NOT_FOUND"
     TARGET_NOT_FOUND = "TARGET_NOT_FOUND"
     IDENTIFICATION_UNUSABLE = "IDENTIFICATION_UNUSABLE"
-    REGRESSION_UNSUPPORTED = "REGRESSION_UNSUPPORTED"
     DATASET_EXISTS = "DATASET_EXISTS"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     ETAG_MISMATCH = "ETAG_MISMATCH"
@@ -220,9 +219,6 @@ CATALOGUE: dict[Reason, Row] = {
         "FAILED_PRECONDITION",
         "{field}: {name} {problem}.",
         "Name an identify job of the same world that has succeeded.",
-    ),
-    Reason.REGRESSION_UNSUPPORTED: Row(
-        "FAILED_PRECONDITION", "{field}: {name} is a regression; {problem}.", "{remedy}"
     ),
     Reason.DATASET_EXISTS: Row(
         "ALREADY_EXISTS", "{field}: the dataset {name} exists already.", "Use it, or choose another id."

@@ -22,6 +22,13 @@ from nets.windows import Windows
 from slipway.errors import Reason, Refused
 from slipway.windows import Answers, Values
 
+WORDS = {
+    "flash_bytes": "bytes of flash",
+    "ram_bytes": "bytes of memory",
+    "latency_s": "seconds an inference",
+    "operators": "among its operators",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -107,14 +114,14 @@ def nothing_fits(tried: Sequence[tuple[Row, tuple[Shortfall, ...]]]) -> Refused:
     """The refusal that names the binding limit: what the candidate that is nearest to fitting needs most of."""
     row, missing = min(tried, key=lambda one: (one[1][0].ratio, one[0].cost.flash_bytes))
     worst = missing[0]
-    needed = f"{worst.needed:.4g}" if isinstance(worst.needed, float) else worst.needed
-    remedy = f"Allow {needed} {worst.resource}, or choose a larger device."
+    needed, available = (f"{n:.4g}" if isinstance(n, float) else n for n in (worst.needed, worst.available))
+    words = WORDS[worst.resource]
     return Refused(
         Reason.NOTHING_FITS,
         field=f"profile.{worst.resource}",
-        problem=f"none of {len(tried)} nets fits; the nearest ({row.name}) needs {needed}",
-        found=worst.available,
-        remedy=remedy,
+        problem=f"none of {len(tried)} nets fits; the nearest ({row.name}) needs {needed} {words}",
+        found=available,
+        remedy=f"Allow {needed} {words}, or choose a larger device.",
     )
 
 

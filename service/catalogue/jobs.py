@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from service.catalogue.learned import check_learned
 from service.catalogue.records import Job, JobArtifact, kind_of, result_from, spec_from
 from service.catalogue.references import resolve
 from service.catalogue.requests import RequestKey, answer_of, remember
@@ -14,8 +15,23 @@ from service.domain import ENDED, Failure, JobSpec, JobState, Progress
 from slipway.errors import Reason, Refused
 
 
-def create(connection: Connection, job_id: str, spec: JobSpec, request: RequestKey, now_us: int) -> Job:
+def create(
+    connection: Connection,
+    job_id: str,
+    spec: JobSpec,
+    request: RequestKey,
+    now_us: int,
+    files: Mapping[str, tuple[str, int]] | None = None,
+) -> Job:
     """Enter a job, or return the one that the same request made before.
+
+    Args:
+        connection: of the transaction.
+        job_id: of the new job.
+        spec: what it shall do.
+        request: what makes the request the same as another one.
+        now_us: the time.
+        files: that came with it: SHA-256 and length by artifact id.
 
     Raises:
         Refused: REQUEST_ID_REUSED, or something that the spec names is not there or not fit.
@@ -24,9 +40,11 @@ def create(connection: Connection, job_id: str, spec: JobSpec, request: RequestK
     if before is not None:
         return get(connection, before)
     spec = resolve(connection, spec)
+    check_learned(connection, spec)
     counts = {"attempt_count": 0, "lost_count": 0, "cancel_requested": False, "revision": 1}
     row = {"id": job_id, "kind": kind_of(spec), "spec": asdict(spec), "state": JobState.PENDING, "create_us": now_us}
     connection.execute(insert(jobs).values(**row, **counts))
+    add_artifacts(connection, job_id, files or {})
     remember(connection, request, job_id, now_us)
     return get(connection, job_id)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, tuple_, update
 from service.catalogue.records import Artifact, Model, Version, lineage_from
 from service.catalogue.tables import artifacts, models, versions
 from service.domain import NewVersion, Progress
-from service.names import version_name
+from service.names import version_key, version_name
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
 
@@ -103,6 +103,17 @@ def target(connection: Connection, sha256: str) -> Artifact:
     raise Refused(Reason.TARGET_NOT_FOUND, field="sha256", name=sha256)
 
 
+def check_same_task(connection: Connection, model_id: str, base: str, field: str) -> None:
+    """Refuse to make a version of the model ``model_id`` of what learns from the version ``base`` of another task.
+
+    Raises:
+        Refused: TASK_MISMATCH; MODEL_NOT_FOUND for ``base``'s model.
+    """
+    row = connection.execute(select(models).where(models.c.id == model_id)).one_or_none()
+    if row is not None:
+        _check_task(row, model(connection, version_key(base, field)[0], field).task.to_json(), field)
+
+
 def add_version(connection: Connection, new: NewVersion, stored: Stored, job_id: str, now_us: int) -> str:
     """Enter a version with its files as the model's newest, and the model if it is its first; return its name.
 
@@ -141,10 +152,14 @@ def _model_for(connection: Connection, new: NewVersion, now_us: int) -> int:
         task = TaskSpec.from_json(new.task).to_json()
         connection.execute(insert(models).values(id=new.model_id, task=task, latest=0, create_us=now_us))
         return 0
-    for part in ("name", "classes", "outputs", "sensor"):
-        if row.task.get(part) != new.task.get(part):
-            raise Refused(Reason.TASK_MISMATCH, field="model_id", name=f"models/{new.model_id}", part=part)
+    _check_task(row, new.task, "model_id")
     return int(row.latest)
+
+
+def _check_task(row: Row[Any], task: Mapping[str, Any], field: str) -> None:
+    for part in ("name", "classes", "outputs", "sensor"):
+        if row.task.get(part) != task.get(part):
+            raise Refused(Reason.TASK_MISMATCH, field=field, name=f"models/{row.id}", part=part)
 
 
 def _here(table: Any, model_id: str, number: int) -> Any:

@@ -13,6 +13,8 @@ from service.domain import (
     Evaluation,
     Evidence,
     Failure,
+    FitCandidate,
+    Fitting,
     Identification,
     JobSpec,
     JobState,
@@ -95,6 +97,7 @@ class JobResult:
     adapter_size_bytes: int = 0
     explanation: str = ""
     devices: tuple[Device, ...] = ()
+    fitting: Fitting | None = None
 
 
 @dataclass(frozen=True)
@@ -219,8 +222,15 @@ def result_from(document: dict[str, Any] | None) -> JobResult | None:
         "evaluation": evaluation_from(document["evaluation"]),
         "identification": identification_from(document.get("identification")),
         "devices": tuple(map(_device_from, document.get("devices", ()))),
+        "fitting": _fitting_from(document.get("fitting")),
     }
     return JobResult(**{**document, **parts})
+
+
+def _fitting_from(document: dict[str, Any] | None) -> Fitting | None:
+    if document is None:
+        return None
+    return Fitting(**{**document, "candidates": tuple(FitCandidate(**row) for row in document["candidates"])})
 
 
 def _device_from(document: dict[str, Any]) -> Device:

@@ -9,7 +9,17 @@ from service.catalogue import datasets, models, worlds
 from service.catalogue.records import Dataset, identification_from
 from service.catalogue.tables import jobs
 from service.catalogue.worlds import World
-from service.domain import AdaptSpec, EvaluateSpec, ExportSpec, IdentifySpec, JobSpec, JobState, PretrainSpec
+from service.domain import (
+    AdaptSpec,
+    EvaluateSpec,
+    ExportSpec,
+    FitSpec,
+    IdentifySpec,
+    ImportSpec,
+    JobSpec,
+    JobState,
+    PretrainSpec,
+)
 from service.names import dataset_id, job_id, version_key
 from service.priors import check_prior, known_words
 from service.sensors import check_alike
@@ -21,7 +31,7 @@ def resolve(connection: Connection, spec: JobSpec) -> JobSpec:
 
     Raises:
         Refused: with the field: DATASET_NOT_FOUND, DATASET_EMPTY, MODEL_NOT_FOUND, VERSION_NOT_FOUND, JOB_NOT_FOUND,
-            IDENTIFICATION_UNUSABLE, REGRESSION_UNSUPPORTED, or what does not fit the world that is named.
+            IDENTIFICATION_UNUSABLE, or what does not fit the world that is named.
     """
     match spec:
         case PretrainSpec():
@@ -39,15 +49,20 @@ def resolve(connection: Connection, spec: JobSpec) -> JobSpec:
                 _need_windows(connection, spec.source, "job.adapt.source")
         case ExportSpec():
             _need_version(connection, spec.version, "job.export.version")
-            remedy = 'Download its artifact "model" and run it where it was trained.'
-            problem = "bundles for devices hold classifiers only"
-            _refuse_regression(connection, spec.version, "job.export.version", problem, remedy)
             _need_windows(connection, spec.calibration, "job.export.calibration")
         case EvaluateSpec():
             _need_version(connection, spec.version, "job.evaluate.version")
             _need_windows(connection, spec.dataset, "job.evaluate.dataset")
         case IdentifySpec():
             _check_identify(connection, spec)
+        case FitSpec():
+            _need_version(connection, spec.base, "job.fit.base")
+            models.check_same_task(connection, spec.model_id, spec.base, "job.fit.model_id")
+            _need_windows(connection, spec.dataset, "job.fit.dataset")
+            if spec.calibration:
+                _need_windows(connection, spec.calibration, "job.fit.calibration")
+        case ImportSpec():
+            pass  # names nothing that has to be there
     return spec
 
 
@@ -118,12 +133,6 @@ def _world(connection: Connection, name: str, field: str) -> World | None:
 
 def _need_version(connection: Connection, name: str, field: str) -> None:
     models.version(connection, *version_key(name, field), field)
-
-
-def _refuse_regression(connection: Connection, version: str, field: str, problem: str, remedy: str) -> None:
-    model_id, _ = version_key(version, field)
-    if models.model(connection, model_id, field).task.outputs:
-        raise Refused(Reason.REGRESSION_UNSUPPORTED, field=field, name=version, problem=problem, remedy=remedy)
 
 
 def _need_windows(connection: Connection, name: str, field: str, or_statistics: bool = False) -> Dataset:

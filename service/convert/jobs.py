@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.catalogue.records import Job, JobArtifact
-from service.convert import adaptation, identification
+from service.convert import adaptation, devices, identification
 from service.convert.common import (
     SEED_LIMIT,
     dataset_named,
@@ -19,7 +19,9 @@ from service.domain import (
     EvaluateSpec,
     Evaluation,
     ExportSpec,
+    FitSpec,
     IdentifySpec,
+    ImportSpec,
     JobSpec,
     PretrainSpec,
     Progress,
@@ -53,12 +55,17 @@ def spec_from(job: jobs_pb2.Job) -> JobSpec:
         case "adapt":
             return adaptation.spec_from(job.adapt)
         case "export":
-            version = version_named(job.export.version, "job.export.version")
-            return ExportSpec(version, dataset_named(job.export.calibration, "job.export.calibration"))
+            return devices.export_from(job.export)
         case "evaluate":
             return _evaluate_from(job.evaluate)
         case "identify":
             return identification.spec_from(job.identify)
+        case "fit":
+            return devices.fit_from(job.fit)
+        case "import_model":
+            words = {"problem": "comes with a file", "found": "a job without one"}
+            remedy = "Send the file with Models.ImportModel, which creates this job."
+            raise Refused(Reason.FIELD_INVALID, field="job.import_model", **words, remedy=remedy)
         case _:
             raise Refused(Reason.FIELD_REQUIRED, field="job.spec")
 
@@ -131,9 +138,13 @@ def _spec_to(spec: JobSpec) -> dict[str, Any]:
         case AdaptSpec():
             return {"adapt": adaptation.spec_to(spec)}
         case ExportSpec():
-            return {"export": jobs_pb2.ExportSpec(version=spec.version, calibration=spec.calibration)}
+            return {"export": devices.export_to(spec)}
         case IdentifySpec():
             return {"identify": identification.spec_to(spec)}
+        case FitSpec():
+            return {"fit": devices.fit_to(spec)}
+        case ImportSpec():
+            return {"import_model": devices.import_to(spec)}
         case EvaluateSpec():
             form = _FORM_NUMBERS[spec.form]
             return {"evaluate": jobs_pb2.EvaluateSpec(version=spec.version, dataset=spec.dataset, form=form)}
@@ -163,6 +174,8 @@ def _result_to(job: Job) -> jobs_pb2.JobResult:
     )
     if result.identification is not None:
         message.identification.CopyFrom(identification.result_to(result.identification))
+    if result.fitting is not None:
+        message.fitting.CopyFrom(devices.fitting_to(result.fitting))
     if result.decision is not None:
         message.decision.CopyFrom(adaptation.decision_to(result.decision))
     if result.evaluation is not None:

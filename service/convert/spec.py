@@ -52,6 +52,18 @@ def task_to(task: TaskSpec) -> spec_pb2.TaskSpec:
     )
 
 
+def task_from(message: spec_pb2.TaskSpec, field: str) -> TaskSpec:
+    """Read a task; ``field`` is where it stands in the request, without its own name.
+
+    Raises:
+        Refused: SPEC_INVALID.
+    """
+    sensor = sensor_from(message.sensor, f"{field}.task")
+    outputs = channels_from(message.outputs, f"{field}.task")
+    with within(field):
+        return TaskSpec(message.name, sensor, tuple(message.classes), outputs)
+
+
 def statistics_from(message: spec_pb2.ChannelStatistics) -> ChannelStatistics:
     """Read statistics, unchecked: the sensor is needed for that."""
     return ChannelStatistics(message.count, tuple(message.mean), tuple(message.sum_squared_deviation))

@@ -14,8 +14,11 @@ from service.clock import now_us
 from service.config import Config
 from service.convert import models as convert
 from service.convert.common import need, text
+from service.convert.jobs import job_to
 from service.downloads import byte_range
+from service.imports import Imports
 from slipway.errors import Reason, Refused
+from slipway.v1 import jobs_pb2
 from slipway.v1 import models_pb2 as pb
 from slipway.v1.models_pb2_grpc import ModelsServicer
 
@@ -27,6 +30,7 @@ class Models(ModelsServicer):
         self._catalogue = catalogue
         self._blobs = blobs
         self._chunk_size_bytes = config.chunk_size_bytes
+        self._imports = Imports(catalogue, blobs, config)
 
     async def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.Model:
         """Return one model."""
@@ -78,6 +82,11 @@ class Models(ModelsServicer):
         etag = text(request.channel.etag, "channel.etag")
         move = partial(channels.point, etag_seen=etag, allow_missing=request.allow_missing, now_us=now_us())
         return convert.channel_to(await to_thread(self._catalogue.write, move, model_id, channel_id, number))
+
+    async def ImportModel(self, requests: AsyncIterator[pb.ImportModelRequest], context: Any) -> jobs_pb2.Job:
+        """Take in a graph from elsewhere and enter the job that makes a version of it."""
+        header = await convert.import_header_from(requests)
+        return job_to(await self._imports.receive(header, convert.pieces_from(requests)))
 
     async def DownloadArtifact(
         self, request: pb.DownloadArtifactRequest, context: Any

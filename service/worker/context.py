@@ -12,12 +12,13 @@ from sqlalchemy import Connection
 
 from service import parts
 from service.blobs import Blobs
-from service.catalogue import datasets, models
+from service.catalogue import datasets, jobs, models
 from service.catalogue.engine import Catalogue
 from service.catalogue.records import Dataset
 from service.domain import Progress
 from service.names import dataset_id, version_key
-from slipway.spec import Channel, SensorSpec
+from slipway.errors import Reason, Refused
+from slipway.spec import Channel, SensorSpec, TaskSpec
 from slipway.windows import Answers, unanswered
 
 
@@ -39,6 +40,10 @@ class StoredWindows:
     outputs: tuple[Channel, ...] = ()
 
 
+def _no_version(version: str) -> TaskSpec:
+    raise Refused(Reason.VERSION_NOT_FOUND, field="version", name=version)
+
+
 @dataclass(frozen=True)
 class Context:
     """Everything a pipeline may touch."""
@@ -50,6 +55,9 @@ class Context:
     artifact: Callable[[str, str], bytes]  # by version name and artifact id
     worlds: Mapping[str, Any] = field(default_factory=dict)  # the operator's own, beside ``sim.catalog.WORLDS``
     prior: Callable[[str], str] = lambda version: ""  # JSON of the prior behind a version; empty: nothing was simulated
+    parent: Callable[[str], str] = lambda version: ""  # the version that one was adapted from; empty for a base
+    uploaded: Callable[[str], bytes] = lambda artifact_id: b""  # a file that came with the job
+    task: Callable[[str], TaskSpec] = _no_version  # what a version answers, also one that only runs
 
 
 def load_windows(catalogue: Catalogue, blobs: Blobs, name: str) -> StoredWindows:
@@ -80,6 +88,33 @@ def load_artifact(catalogue: Catalogue, blobs: Blobs, version: str, artifact_id:
     """
     key = version_key(version, "version")
     return blobs.get(catalogue.read(models.artifact, *key, artifact_id, "artifact").sha256)
+
+
+def load_uploaded(catalogue: Catalogue, blobs: Blobs, job_id: str, artifact_id: str) -> bytes:
+    """A file of a job, checked against its hash.
+
+    Raises:
+        Refused: JOB_NOT_FOUND, ARTIFACT_NOT_FOUND or STORED_FILE_DAMAGED.
+    """
+    return blobs.get(catalogue.read(jobs.artifact, job_id, artifact_id, "job").sha256)
+
+
+def load_task(catalogue: Catalogue, version: str) -> TaskSpec:
+    """What a version answers.
+
+    Raises:
+        Refused: MODEL_NOT_FOUND.
+    """
+    return catalogue.read(models.model, version_key(version, "version")[0], "version").task
+
+
+def load_parent(catalogue: Catalogue, version: str) -> str:
+    """The version that one was adapted from; empty for a base.
+
+    Raises:
+        Refused: MODEL_NOT_FOUND or VERSION_NOT_FOUND.
+    """
+    return catalogue.read(models.version, *version_key(version, "version")).lineage.parent
 
 
 def load_prior(catalogue: Catalogue, version: str) -> str:

@@ -25,7 +25,16 @@ from service.config import Config
 from service.domain import Failure, JobSpec, NewVersion, Outcome, Progress
 from service.errors import internal
 from service.names import version_key
-from service.worker.context import Cancelled, Context, load_artifact, load_prior, load_windows
+from service.worker.context import (
+    Cancelled,
+    Context,
+    load_artifact,
+    load_parent,
+    load_prior,
+    load_task,
+    load_uploaded,
+    load_windows,
+)
 from service.worker.keeper import Keeper
 from slipway.errors import Refused
 
@@ -85,6 +94,9 @@ def _run(place: Workplace, lease: Lease) -> None:
             artifact=partial(load_artifact, place.catalogue, place.blobs),
             worlds=place.worlds,
             prior=partial(load_prior, place.catalogue),
+            parent=partial(load_parent, place.catalogue),
+            task=partial(load_task, place.catalogue),
+            uploaded=partial(load_uploaded, place.catalogue, place.blobs, lease.job.id),
         )
         try:
             outcome = place.pipelines[kind_of(lease.job.spec)](lease.job.spec, context)
@@ -113,8 +125,9 @@ def _commit(place: Workplace, lease: Lease, outcome: Outcome, progress: Progress
         peak_memory_bytes=_peak_memory_bytes(),
         adapter_size_bytes=outcome.adapter_size_bytes,
         explanation=outcome.explanation,
+        fitting=outcome.fitting,
     )
-    place.catalogue.write(_enter, lease, outcome, files, artifacts, result, progress)
+    place.catalogue.write(_enter, lease, outcome, files, artifacts, result, progress, place.blobs)
 
 
 def _enter(
@@ -125,11 +138,18 @@ def _enter(
     artifacts: Stored,
     result: JobResult,
     progress: Progress | None,
+    blobs: Blobs,
 ) -> None:
     time_us = now_us()
 
     def enter(version: NewVersion | None, stored: Stored) -> str:
-        return models.add_version(connection, version, stored, lease.job.id, time_us) if version else ""
+        if version is None:
+            return ""
+        name = models.add_version(connection, version, stored, lease.job.id, time_us)
+        if version.numbered is not None:
+            model_id, number = version_key(name, "version")
+            models.add_artifacts(connection, model_id, number, _put(blobs, version.numbered(number)))
+        return name
 
     devices = [
         Device(each.target, enter(each.version, stored), each.decision, each.failure, each.adapter_size_bytes)

@@ -52,7 +52,8 @@ class Proof:
     Args:
         precision: ``"float"`` or ``"int8"``.
         samples: windows compared.
-        max_difference: largest difference of a logit, as a share of the largest logit.
+        max_difference: largest difference of a logit, as a share of the largest logit; of a rounded regression, the
+            root mean square difference of its worst output, in standard deviations.
         agreement: share of windows with the same decision.
         tolerance: limit on ``max_difference``.
     """

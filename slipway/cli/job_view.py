@@ -6,13 +6,15 @@ from slipway.cli import show
 from slipway.names import short
 
 if TYPE_CHECKING:
-    from slipway.client.values import Decision, DeviceResult, Evaluation, Identification, Job
+    from slipway.client.values import Decision, DeviceResult, Evaluation, Fitting, Identification, Job
 
 
 def describe(job: "Job") -> None:
+    from rich.markup import escape  # names in a file from elsewhere may look like it
+
     result, error = job.result, job.error
     seconds = ", ".join(f"{stage} {s:.1f} s" for stage, s in result.stage_seconds.items()) if result else ""
-    failure = f"{error.message} {error.remedy}".strip() if error else ""
+    failure = escape(f"{error.message} {error.remedy}".strip()) if error else ""
     pairs = [
         ("state", show.state_words(job.state)),
         ("of", subject(job)),
@@ -27,7 +29,7 @@ def describe(job: "Job") -> None:
     ]
     show.facts(f"{job.name} · {job.kind}", pairs)
     if result and result.explanation:
-        show.console().print(f"\n{result.explanation}")
+        show.console().print(f"\n{result.explanation}", markup=False)
     if result and result.decision:
         _describe_decision(result.decision)
     if result and result.devices:
@@ -36,6 +38,8 @@ def describe(job: "Job") -> None:
         _describe_evaluation(result.evaluation)
     if result and result.identification:
         _describe_identification(result.identification)
+    if result and result.fitting:
+        _describe_fitting(result.fitting)
 
 
 def _describe_decision(decision: "Decision") -> None:
@@ -110,6 +114,31 @@ def _describe_identification(found: "Identification") -> None:
     show.table(("parameter", "before (90 %)>", "after (90 %)>", "median>", "unit", ""), rows, "Nothing was free.")
 
 
+def _describe_fitting(found: "Fitting") -> None:
+    out = show.console()
+    out.print()
+    base = f"the base has {found.base_accuracy:.2%} in float"
+    out.print(f"[bold]{found.candidate}[/bold]  {found.accuracy:.2%} as int8 on the windows held out; {base}")
+    rows = (
+        (
+            f"[bold]{row.name}[/bold]" if row.name == found.candidate else row.name,
+            show.size_words(row.flash_bytes),
+            show.size_words(row.ram_bytes),
+            f"{row.instruction_count / 1e6:.2f} M",
+            "" if row.accuracy is None else f"{row.accuracy:.2%}",
+            "" if row.int8_accuracy is None else f"{row.int8_accuracy:.2%}",
+            row.fate,
+        )
+        for row in found.candidates
+        if row.accuracy is not None
+    )
+    columns = ("net", "flash>", "memory>", "instructions>", "float>", "int8>", "what became of it")
+    show.table(columns, rows, "Nothing was tried.")
+    large = sum(not row.fits and row.accuracy is None for row in found.candidates)
+    rest = sum(row.fits and row.accuracy is None for row in found.candidates)
+    out.print(f"{large} nets were too large, {rest} that fit were not tried; the version's report names them all.")
+
+
 def subject(job: "Job") -> str:
     spec = job.spec
     if job.kind == "pretrain":
@@ -120,6 +149,10 @@ def subject(job: "Job") -> str:
         return f"{short(spec['base'])} to {f'{len(targets)} devices' if targets else short(spec['target'])}"
     if job.kind == "identify":
         return f"{spec['world']} from {short(spec['dataset'])}"
+    if job.kind == "fit":
+        return f"{spec['model_id']} from {short(spec['base'])} for {spec['profile']['name']}"
+    if job.kind == "import_model":
+        return str(spec["model_id"])
     if job.kind == "evaluate":
         return f"{short(spec['version'])} on {short(spec['dataset'])}, {spec['form'].lower()}"
     return short(str(spec.get("version", "")))

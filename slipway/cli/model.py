@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from slipway.cli import receipt_view, show
+from slipway.cli import model_import, receipt_view, show
 from slipway.cli.options import DEFAULT_SERVER, Json, Server, example, group
 from slipway.names import last_part, version_name
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 app = group("Models, their versions and the channels that devices follow.")
 channel_app = group("Names that point at versions; devices follow them.")
 app.add_typer(channel_app, name="channel")
+app.command("import", epilog=example("model import rover net.onnx --task task.json --wait"))(model_import.import_)
 
-ENDINGS = {"receipt": ".json", "report": ".html"}
+ENDINGS = {"receipt": ".json", "report": ".html", "c": ".zip"}
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help='Such as "rover" or "models/rover".')]
 VersionName = Annotated[str, typer.Argument(metavar="VERSION", help='Such as "rover/1" or "models/rover/versions/1".')]
 ChannelName = Annotated[str, typer.Argument(metavar="CHANNEL", help='Such as "stable", "candidate" or "beta".')]
@@ -59,6 +60,8 @@ def show_(
 @app.command(epilog=example("model versions rover"))
 def versions(model: ModelName, server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
     """List a model's versions, newest first."""
+    from rich.markup import escape
+
     from slipway.client import connect
 
     with connect(server) as client:
@@ -66,7 +69,7 @@ def versions(model: ModelName, server: Server = DEFAULT_SERVER, as_json: Json = 
     rows = (
         (
             version.name,
-            version.lineage.method if version.lineage else "",
+            escape(version.lineage.method) if version.lineage else "",
             version.lineage.parent if version.lineage else "",
             f"{version.parameter_count:,}",
             show.age_words(version.create_time),
@@ -81,7 +84,8 @@ def versions(model: ModelName, server: Server = DEFAULT_SERVER, as_json: Json = 
 def download(
     version: VersionName,
     artifact: Annotated[
-        str, typer.Argument(help='"bundle", "int8_onnx", "float_onnx", "adapter", "model", "receipt" or "report".')
+        str,
+        typer.Argument(help='Such as "bundle", "int8_onnx", "float_onnx", "c", "model", "receipt" or "report".'),
     ] = "bundle",
     output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Where to write it.")] = None,
     server: Server = DEFAULT_SERVER,
@@ -157,12 +161,18 @@ def _answer_words(model: "Model") -> str:
     return ", ".join((*model.task.classes, *outputs))
 
 
+def _count_words(window_count: int) -> str:
+    return f"{window_count:,} windows, " if window_count else ""
+
+
 def _describe_version(version: "Version", receipt: "dict[str, Any] | None") -> None:
+    from rich.markup import escape
+
     lineage = version.lineage
     pairs = [("parameters", f"{version.parameter_count:,}")]
     if lineage:
-        data = ", ".join(f"{row.name} ({row.window_count:,} windows, {row.sha256[:12]})" for row in lineage.data)
-        pairs += [("method", lineage.method), ("from", lineage.parent), ("job", lineage.job), ("data", data)]
+        data = ", ".join(f"{row.name} ({_count_words(row.window_count)}{row.sha256[:12]})" for row in lineage.data)
+        pairs += [("method", escape(lineage.method)), ("from", lineage.parent), ("job", lineage.job), ("data", data)]
     if version.history:
         last = version.history[-1]
         words = f"{last.epoch} epochs, loss {last.loss:.3f}, validation {last.validation_accuracy:.2%}"

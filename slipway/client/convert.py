@@ -28,6 +28,7 @@ RECORDS: dict[str, type] = {
         values.Reach,
         values.Identification,
         values.DeviceResult,
+        values.Fitting,
         values.JobResult,
         values.Model,
         values.DataReference,
@@ -38,6 +39,9 @@ RECORDS: dict[str, type] = {
         values.ModelChannel,
     )
 }
+
+
+MEASURED = ("accuracy", "int8_accuracy")  # of a FitCandidate, where it was
 
 
 def to_value(message: Message) -> Any:
@@ -103,6 +107,12 @@ def _evaluation(message: Any) -> values.Evaluation:
     return values.Evaluation(message.accuracy, message.macro_f1, rows, classes, message.window_count, outputs)
 
 
+def _candidate(message: Any) -> values.FitCandidate:
+    measured = {name: getattr(message, name) if message.HasField(name) else None for name in MEASURED}
+    same = {field.name: _field(message, field.name) for field in fields(values.FitCandidate)}
+    return values.FitCandidate(**{**same, **measured})
+
+
 def _failure(message: Any) -> values.Failure:
     assert isinstance(message, status_pb2.Status)
     refusal = refusal_of(message, code_pb2.Code.Name(message.code))
@@ -126,6 +136,7 @@ BUILDERS: dict[str, Callable[[Any], Any]] = {
     "slipway.v1.TaskSpec": _task,
     "slipway.v1.Evaluation": _evaluation,
     "slipway.v1.AdaptOptions": lambda message: {field.name: _plain(value) for field, value in message.ListFields()},
+    "slipway.v1.FitCandidate": _candidate,
     "slipway.v1.Curriculum": lambda message: {field.name: value for field, value in message.ListFields()},
     "slipway.v1.Job": _job,
     "google.rpc.Status": _failure,

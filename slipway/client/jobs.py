@@ -122,10 +122,70 @@ class Jobs:
         )
         return self._create(jobs_pb2.Job(adapt=spec), request_id)
 
-    def export(self, version: str, calibration: str, *, request_id: str | None = None) -> Job:
-        """Make the files that devices run; ``calibration`` is a dataset of real windows."""
-        spec = jobs_pb2.ExportSpec(version=version_name(version), calibration=dataset_name(calibration))
+    def export(
+        self,
+        version: str,
+        calibration: str,
+        *,
+        fine_tune: bool = False,
+        cores: Sequence[str] = (),
+        independent: bool = False,
+        integer_arithmetic: bool = False,
+        simd: bool = False,
+        request_id: str | None = None,
+    ) -> Job:
+        """Make the files that devices run; ``calibration`` is a dataset of real windows.
+
+        Args:
+            fine_tune: learn on where int8 loses more than half a point of accuracy.
+            cores: emulated cores on which the generated C has to give the same bytes, such as "cortex-m4f".
+            independent: calibrate from scratch, also where the parent is exported.
+            integer_arithmetic: the C computes without floating point between the layers.
+            simd: the C may use the DSP extension.
+        """
+        code = jobs_pb2.CodeOptions(integer_arithmetic=integer_arithmetic, simd=simd)
+        spec = jobs_pb2.ExportSpec(
+            version=version_name(version),
+            calibration=dataset_name(calibration),
+            fine_tune=fine_tune,
+            cores=cores,
+            independent=independent,
+            code=code,
+        )
         return self._create(jobs_pb2.Job(export=spec), request_id)
+
+    def fit(
+        self,
+        model: str,
+        base: str,
+        dataset: str,
+        profile: str | Mapping[str, Any],
+        *,
+        calibration: str = "",
+        effort: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Find the best net for a device that can learn from version ``base``; it becomes a version of ``model``.
+
+        Args:
+            dataset: windows to learn from and to judge by, labelled or not.
+            profile: name of a ready-made one ("cortex-m3", "cortex-m4f", "cortex-m7f", "gateway"), or fields of
+                ``DeviceProfile``: a ready-made name and what differs, or a name of your own with all limits.
+            calibration: dataset of where it will serve, for int8; that of ``dataset`` by default.
+            effort: some of ``candidate_count`` and ``round_step_counts``.
+        """
+        described = {"name": profile} if isinstance(profile, str) else dict(profile)
+        spec = jobs_pb2.FitSpec(
+            model_id=last_part(model),
+            base=version_name(base),
+            dataset=dataset_name(dataset),
+            profile=jobs_pb2.DeviceProfile(**_known("profile", described, PROFILE)),
+            calibration=dataset_name(calibration) if calibration else "",
+            seed=seed,
+            effort=jobs_pb2.FitEffort(**_known("effort", effort, EFFORT)) if effort else None,
+        )
+        return self._create(jobs_pb2.Job(fit=spec), request_id)
 
     def evaluate(self, version: str, dataset: str, *, form: str = "learned", request_id: str | None = None) -> Job:
         """Measure a version on a labelled dataset; ``form`` is "learned", "float_onnx" or "int8_onnx"."""
@@ -246,6 +306,8 @@ class Jobs:
 
 OPTIONS = tuple(jobs_pb2.AdaptOptions.DESCRIPTOR.fields_by_name)
 CURRICULUM = tuple(jobs_pb2.Curriculum.DESCRIPTOR.fields_by_name)
+PROFILE = tuple(jobs_pb2.DeviceProfile.DESCRIPTOR.fields_by_name)
+EFFORT = tuple(jobs_pb2.FitEffort.DESCRIPTOR.fields_by_name)
 METHODS = {"": "METHOD_UNSPECIFIED", "paired": "PAIRED", "unpaired": "UNPAIRED"}
 
 
@@ -254,21 +316,22 @@ def _weighted(objectives: Mapping[str, float]) -> list[jobs_pb2.WeightedObjectiv
 
 
 def _options(options: Mapping[str, Any]) -> jobs_pb2.AdaptOptions:
-    for name in options:
-        if name not in OPTIONS:
-            words = {"problem": "is not known", "found": repr(name), "remedy": f"Use some of {', '.join(OPTIONS)}."}
-            raise Refused(Reason.FIELD_INVALID, field="options", **words)
-    whole = ("step_count", "batch_size")
-    given: dict[str, Any] = {name: int(value) if name in whole else value for name, value in options.items()}
+    whole, known = ("step_count", "batch_size"), _known("options", options, OPTIONS)
+    given: dict[str, Any] = {name: int(value) if name in whole else value for name, value in known.items()}
     return jobs_pb2.AdaptOptions(**given)
 
 
 def _numbers(curriculum: Mapping[str, float]) -> dict[str, Any]:
-    for name in curriculum:
-        if name not in CURRICULUM:
-            words = {"problem": "is not known", "found": repr(name), "remedy": f"Use some of {', '.join(CURRICULUM)}."}
-            raise Refused(Reason.FIELD_INVALID, field="curriculum", **words)
-    return {name: int(number) if name == CURRICULUM[0] else number for name, number in curriculum.items()}
+    known = _known("curriculum", curriculum, CURRICULUM)
+    return {name: int(number) if name == CURRICULUM[0] else number for name, number in known.items()}
+
+
+def _known(field: str, given: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    for name in given:
+        if name not in names:
+            words = {"problem": "is not known", "found": repr(name), "remedy": f"Use some of {', '.join(names)}."}
+            raise Refused(Reason.FIELD_INVALID, field=field, **words)
+    return dict(given)
 
 
 def _method(method: str) -> str:

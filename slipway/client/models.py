@@ -1,16 +1,18 @@
 """The client's calls about what was learned."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from slipway import ranged
-from slipway.client import files
+from slipway.client import files, imports
 from slipway.client.convert import to_value
 from slipway.client.pages import every
-from slipway.client.values import Artifact, Model, ModelChannel, Version
-from slipway.names import channel_name, model_name, version_name
-from slipway.transport import PATIENCE_S, ask
+from slipway.client.values import Artifact, Job, Model, ModelChannel, Version
+from slipway.names import channel_name, last_part, model_name, version_name
+from slipway.spec import TaskSpec
+from slipway.transport import PATIENCE_S, ask, patiently
 from slipway.v1 import models_pb2, models_pb2_grpc
 
 
@@ -68,6 +70,40 @@ class Models:
         request = models_pb2.UpdateChannelRequest(channel=target, allow_missing=create)
         value: ModelChannel = to_value(ask(self._stub.UpdateChannel, request, self._address))
         return value
+
+    def import_model(
+        self,
+        model: str,
+        file: str | Path,
+        task: TaskSpec,
+        *,
+        layout: str = "",
+        request_id: str | None = None,
+        progress: imports.Report | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Job:
+        """Send an ONNX file that was made elsewhere; the job makes a version of ``model`` of it. See docs/importing.md.
+
+        A broken line is opened again; the same ``request_id`` again returns the same job.
+
+        Args:
+            task: what the graph answers.
+            layout: of its input: "time_channels", "channels_time", or "": as its shape says.
+            progress: called with (bytes sent, bytes in all).
+            patience_s: how long the server may stay away.
+
+        Raises:
+            Refused: an unknown layout, an empty file, or one over the limit of bundles.
+        """
+        data, spec = imports.content_of(Path(file)), imports.spec_of(last_part(model), task, layout)
+        chosen = request_id or str(uuid.uuid4())
+
+        def send() -> Job:
+            requests = imports.requests(spec, data, chosen, progress)
+            created: Job = to_value(ask(self._stub.ImportModel, requests, self._address, None))
+            return created
+
+        return patiently(send, patience_s)
 
     def download_artifact(
         self,

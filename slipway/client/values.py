@@ -140,6 +140,31 @@ class Identification:
 
 
 @dataclass(frozen=True)
+class FitCandidate:
+    """One net that was tried for a device, or was too large to be tried; None where it was not measured."""
+
+    name: str
+    flash_bytes: int
+    ram_bytes: int
+    instruction_count: int
+    step_count: int
+    accuracy: float | None
+    int8_accuracy: float | None
+    fits: bool
+    fate: str
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The best net for a device: of its int8 graph, and the base in float, on the windows held out."""
+
+    candidate: str
+    accuracy: float
+    base_accuracy: float
+    candidates: tuple[FitCandidate, ...]
+
+
+@dataclass(frozen=True)
 class Artifact:
     """A file of a version or of a job, named by its content."""
 
@@ -183,6 +208,7 @@ class JobResult:
     artifacts: tuple[Artifact, ...] = ()
     explanation: str = ""
     devices: tuple[DeviceResult, ...] = ()
+    fitting: Fitting | None = None
 
 
 @dataclass(frozen=True)

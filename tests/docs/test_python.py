@@ -16,6 +16,7 @@ PAGES = [
     "int8.md",
     "deltas.md",
     "c.md",
+    "litert.md",
     "fitting.md",
 ]
 

@@ -4,13 +4,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from export.c import generate
+from export.code import CodeOptions
+from export.code import archive as archive_of
+from export.mcu.boards import CORTEX_M4F
+from export.mcu.measure import EVIDENCE, evidence
 from export.package import EXACT_NAME, export
 from nets.inference import logits
+from nets.pretraining import Recipe
 from slipway.bundle import archive
 from slipway.bundle.runtime import Runtime
 from slipway.errors import Reason, Refused
 from slipway.spec import Channel
+from tests.export.c.building import needs_compiler
 from tests.export.examples import example, windows
+from tests.export.mcu.programs import needs_tools
 
 
 def export_example(name: str = "separable", **options):
@@ -57,6 +65,35 @@ def test_fine_tuning_is_told_of_and_its_net_is_proven_against_the_model():
     _, _, exported = export_example("cnn", fine_tune=True)
     assert exported.tuned is not None and exported.tuned.chosen in exported.tuned.costs
     assert exported.calibration is exported.tuned.calibration and exported.proofs[1].agreement >= 0.98
+
+
+def test_a_fine_tuning_takes_its_options_and_tells_how_far_it_is():
+    seen = []
+    tuning = {"loss_limit": -1.0, "recipe": Recipe(epochs=2, batch_size=64), "progress": seen.append}
+    labels = np.arange(200, dtype=np.int32) % 4
+    _, _, exported = export_example("mlp", fine_tune=True, calibration_labels=labels, tuning=tuning)
+    assert list(exported.tuned.costs) == ["calibrated", "equalized", "learned"]
+    assert [row.epoch for row in seen][-1] == 2
+
+
+@needs_compiler
+def test_c_is_a_fourth_witness_of_every_byte():
+    _, _, exported = export_example("cnn", code=CodeOptions())
+    assert exported.code.archive == archive_of(generate(exported.int8_onnx).files)
+    assert exported.exact.witnesses == ("onnxruntime", "numpy", "jax", "c99")
+    files = archive.read(exported.bundle).files
+    assert json.loads(files[EXACT_NAME]) == exported.exact.to_json() and EVIDENCE not in files
+
+
+@needs_tools
+def test_the_bundle_tells_what_it_needs_on_a_board():
+    _, _, exported = export_example("cnn", code=CodeOptions(simd=True, boards=(CORTEX_M4F,)))
+    assert archive.read(exported.bundle).files[EVIDENCE] == evidence(exported.code.measured)
+    assert [(one.board, one.windows) for one in exported.code.measured] == [("cortex-m4f", 8)]
+
+
+def test_a_float_bundle_has_no_c():
+    assert export_example(precision="float", code=CodeOptions())[2].code is None
 
 
 def test_the_same_model_gives_the_same_bundle():

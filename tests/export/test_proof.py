@@ -10,7 +10,7 @@ from export.float_onnx import float_onnx
 from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
-from export.proof import Exact, prove, prove_exact
+from export.proof import TOLERANCES, Exact, prove, prove_exact, strayed
 from export.trace import trace
 from nets.inference import logits
 from slipway.bundle.manifest import Proof
@@ -23,6 +23,20 @@ def test_a_float_graph_is_proven():
     values = windows(made, 50)
     proof = prove(to_bytes(float_onnx(made)), values, logits(made, values), precision="float")
     assert proof.samples == 50 and proof.agreement == 1 and proof.max_difference <= 1e-5 < proof.tolerance
+
+
+def test_a_rounded_regression_is_bound_by_what_is_typical_and_not_by_one_window():
+    reference = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
+    once, always = reference.copy(), np.float32(1.3) * reference
+    once[3] += reference.max()
+    limit = TOLERANCES["int8"]
+    assert (
+        strayed(once, reference, precision="int8", decides=False) < limit < strayed(once, reference, precision="int8")
+    )
+    assert strayed(always, reference, precision="int8", decides=False) == pytest.approx(0.3, rel=0.01)
+    assert strayed(once, reference, precision="float", decides=False) > limit
+    once[4, 1] = np.nan
+    assert not strayed(once, reference, precision="int8", decides=False) <= limit
 
 
 def test_one_wrong_weight_in_a_float_graph_is_refused():

@@ -39,10 +39,13 @@ class Shelf:
     def run(self, spec: JobSpec, name: str = "job", should_stop: Callable[[], bool] = lambda: False) -> Outcome:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        context = Context(
-            folder, self.told.append, should_stop, self.datasets.__getitem__, lambda *key: self.files[key], self.worlds
-        )
+        context = Context(folder, self.told.append, should_stop, self.datasets.__getitem__, self.artifact, self.worlds)
         return PIPELINES[kind_of(spec)](spec, context)
+
+    def artifact(self, version: str, artifact_id: str) -> bytes:
+        if (version, artifact_id) not in self.files:
+            raise Refused(Reason.ARTIFACT_NOT_FOUND, field="name", name=f"{version}/artifacts/{artifact_id}")
+        return self.files[version, artifact_id]
 
     def keep(self, outcome: Outcome) -> str:
         """Put a new version's files on the shelf under the next number."""
@@ -256,7 +259,7 @@ def test_another_sensor_is_refused_by_every_job(
 
 def test_a_bundle_passes_its_own_test_and_answers_as_the_model(shelf: Shelf, base: str) -> None:
     outcome = shelf.run(ExportSpec(base, "datasets/pool"))
-    assert set(outcome.artifacts) == {"float_onnx", "int8_onnx", "bundle"}
+    assert set(outcome.artifacts) == {"float_onnx", "int8_onnx", "bundle", "c"}
     runtime = Runtime(read(outcome.artifacts["bundle"]))
     assert runtime.self_test() == 0.0
     assert runtime.bundle.manifest.lineage["version"] == base

@@ -1,4 +1,4 @@
-"""Regressions over real gRPC: datasets with outputs, their targets on the way in, and what is not offered for them."""
+"""Regressions over real gRPC: datasets with outputs, their targets on the way in, and their versions."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -198,11 +198,3 @@ def test_a_regression_is_measured_by_its_outputs(server: ServerProcess, base: st
         ("shoulder", "N.m", 0.9),
         ("elbow", "N.m", -8.9),
     ]
-
-
-def test_the_export_of_a_regression_is_refused_at_once(server: ServerProcess, base: str) -> None:
-    name = create(server, "export-pool")
-    upload(server, name, windows(3))
-    code, info, status = refusal(lambda: create_job(server, export=pb.ExportSpec(version=base, calibration=name)))
-    assert (code, info.reason) == ("FAILED_PRECONDITION", "REGRESSION_UNSUPPORTED")
-    assert base in status.message and info.metadata["remedy"]

@@ -11,9 +11,9 @@ from sim.generate import windows
 from sim.priors import Prior
 from sim.worlds import pendulum_arm
 from sim.worlds.pendulum import WORLD
+from slipway.bundle import archive
+from slipway.bundle.runtime import Runtime
 from slipway.v1 import jobs_pb2 as pb
-from tests.service.process import refusal
-from tests.service.work import create_job
 from tests.service.workshop import Workshop
 
 CENTRE = WORLD.prior.centre()
@@ -22,6 +22,7 @@ HOME, AWAY = (ARM.replace(torque_gain_1=one, torque_gain_2=two) for one, two in 
 OPTIONS = pb.AdaptOptions(step_count=150, learning_rate=0.005)
 HEAD = {"scope": "head", "objectives": [pb.WeightedObjective(objective="squared_error")]}
 POOL = 300  # windows of a device
+FORMS = ("LEARNED", "FLOAT_ONNX", "INT8_ONNX")
 
 
 @cache
@@ -50,8 +51,8 @@ def adapt(shop: Workshop, base: str, target: str = "", **fields: Any) -> Any:
     return shop.run(adapt=pb.AdaptSpec(base=base, target=target, **fields))
 
 
-def determinations(shop: Workshop, version: str, test_set: str) -> list[float]:
-    job = shop.run(evaluate=pb.EvaluateSpec(version=version, dataset=test_set))
+def determinations(shop: Workshop, version: str, test_set: str, form: str = "LEARNED") -> list[float]:
+    job = shop.run(evaluate=pb.EvaluateSpec(version=version, dataset=test_set, form=form))
     return [row.determination for row in job.result.evaluation.outputs]
 
 
@@ -122,6 +123,18 @@ def test_a_fleet_of_arms_each_get_what_their_torques_allow(shop: Workshop, base:
         assert np.mean(determinations(shop, row.version, test_set)) > np.mean(before) + 0.1
 
 
-def test_a_regression_is_still_not_exported(shop: Workshop, base: str, test_set: str) -> None:
-    spec = pb.ExportSpec(version=base, calibration=test_set)
-    assert refusal(lambda: create_job(shop.server, export=spec))[1].reason == "REGRESSION_UNSUPPORTED"
+def test_a_regression_is_exported_and_loses_little_as_int8(shop: Workshop, base: str) -> None:
+    job = shop.run(export=pb.ExportSpec(version=base, calibration="datasets/arm-at-home"))
+    assert job.state == pb.Job.SUCCEEDED, job.error
+    home = shop.put("arm-at-home-later", WORLD.task, *arm(14, 1000, HOME))
+    learned, as_float, int8 = (determinations(shop, base, home, form) for form in FORMS)
+    np.testing.assert_allclose(as_float, learned, atol=1e-3)
+    np.testing.assert_allclose(int8, learned, atol=0.05)
+    bundle = archive.read(shop.fetch(f"{base}/artifacts/bundle"))
+    assert bundle.manifest.task.outputs == WORLD.task.outputs and Runtime(bundle).self_test() == 0
+
+
+def test_an_export_that_is_another_regression_is_refused(shop: Workshop, base: str) -> None:
+    few = shop.put("few-from-away", WORLD.task, arm(9)[0])
+    job = shop.run(export=pb.ExportSpec(version=base, calibration=few))
+    assert job.state == pb.Job.FAILED and "moves an output too far" in job.error.message

@@ -1,7 +1,6 @@
 """What the device study compares, that it sees a planted fault, and what it writes."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from adapters.choice import Plan
 from export.calibration import calibrate
 from export.folding import fold
 from export.graph import to_bytes
-from export.int8 import int8_onnx
+from export.int8 import ENTERED, int8_onnx
 from export.integer import Int8Net
 from slipway.errors import Reason, Refused
 from studies import device
@@ -69,17 +68,18 @@ def test_one_bit_of_one_weight_is_caught_where_it_stands() -> None:
 
 
 @needs_compiler
-def test_behind_sound_the_integers_are_exact_from_what_c_lets_in() -> None:
+def test_sound_is_exact_from_the_window_on() -> None:
     values = log_mel._sound(24)
     net = calibrate(fold(log_mel.MODEL), values).net
-    graph = to_bytes(int8_onnx(net, log_mel.MODEL.task))
-    found = match(graph, net, values)
-    assert (found.differing, found.answers_differing) == (0, 0)
-    layer = next(layer for layer in net.layers if hasattr(layer, "weights"))
-    weights = layer.weights.copy()
-    weights.reshape(-1)[np.abs(weights).argmax()] ^= 1
-    other = replace(net, layers=tuple(replace(one, weights=weights) if one is layer else one for one in net.layers))
-    assert match(graph, other, values).differing > 0  # so the comparison is with the net, not with the C itself
+    made = int8_onnx(net, log_mel.MODEL.task)
+    found = match(to_bytes(made), net, values)
+    assert (found.differing, found.entered_bytes, found.answers_differing) == (0, 0, 0)
+
+    def edit(waves: np.ndarray) -> None:
+        waves[3, 0, 40] += 8
+
+    wrong = match(to_bytes(made), net, values, written_from=change(made, "0.cosines.weights", edit))
+    assert wrong.first == ENTERED and wrong.differing > 0
 
 
 def test_a_drawn_fault_is_one_bit_of_one_weight() -> None:

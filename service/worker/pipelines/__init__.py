@@ -12,7 +12,9 @@ from service.worker.context import Context
 from service.worker.pipelines.adapt import adapt
 from service.worker.pipelines.evaluate import evaluate
 from service.worker.pipelines.export import export
+from service.worker.pipelines.fit_device import fit_device
 from service.worker.pipelines.identify import identify
+from service.worker.pipelines.import_model import import_model
 from service.worker.pipelines.pretrain import pretrain
 
 PIPELINES: dict[str, Callable[[Any, Context], Outcome]] = {
@@ -21,4 +23,6 @@ PIPELINES: dict[str, Callable[[Any, Context], Outcome]] = {
     "export": export,
     "evaluate": evaluate,
     "identify": identify,
+    "fit": fit_device,
+    "import_model": import_model,
 }

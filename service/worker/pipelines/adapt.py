@@ -4,9 +4,9 @@ from nets.inference import answers_kept
 from service.domain import AdaptSpec, Outcome
 from service.worker.context import Context
 from service.worker.pipelines.device import decided, opened
-from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.fleet import each
 from service.worker.pipelines.home import home_of
+from service.worker.pipelines.same_task import check_fit
 from service.worker.pipelines.stages import Stages
 from service.worker.pipelines.statistics import from_statistics
 

@@ -148,13 +148,14 @@ def _task(spec: AdaptSpec, home: Home, target: StoredWindows) -> Task:
         raise Refused(Reason.DATASET_EMPTY, field="adapt.target", name=target.name)
     values = check_values(np.asarray(target.values), home.base.task.sensor, "adapt.target")
     labels = np.asarray(target.labels)
+    has_source = not spec.source_free and len(home.sample.values) > 0  # a graph from elsewhere brings no window
     return Task(
         base=home.base,
         target=target,
         values=values,
         labels=labels if answered(labels).any() else None,
-        source=None if spec.source_free else home.sample,
-        source_data=None if spec.source_free else home.data,
+        source=home.sample if has_source else None,
+        source_data=home.data if has_source else None,
         confidence=home.sample.confidence,
     )
 

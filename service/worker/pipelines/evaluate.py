@@ -9,7 +9,8 @@ from nets.metrics import accuracy, confusion, determination, macro_f1
 from nets.model import Model
 from service.domain import EvaluateSpec, Evaluation, Outcome, OutputEvaluation
 from service.worker.context import Context
-from service.worker.pipelines.fit import check_fit
+from service.worker.pipelines.order import optional
+from service.worker.pipelines.same_task import check_fit
 from service.worker.pipelines.stages import Stages
 from slipway.errors import Reason, Refused
 from slipway.spec import Channel
@@ -25,23 +26,24 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
     """
     stages = Stages(context)
     with stages.stage("reading"):
-        model = Model.from_bytes(context.artifact(spec.version, "model"))
+        learned = optional(context, spec.version, "model")
+        task = Model.from_bytes(learned).task if learned else context.task(spec.version)
         stored = context.dataset(spec.dataset)
-        check_fit(stored, model.task, "evaluate.dataset")
+        check_fit(stored, task, "evaluate.dataset")
         said = answered(np.asarray(stored.labels))
         if not said.any():
             raise Refused(Reason.LABELS_MISSING, field="evaluate.dataset", found=0, name=stored.name, expected="1")
-        values = check_values(np.asarray(stored.values)[said], model.task.sensor, "evaluate.dataset")
+        values = check_values(np.asarray(stored.values)[said], task.sensor, "evaluate.dataset")
         labels = np.asarray(stored.labels)[said]
     with stages.stage("answering"):
         if spec.form == "learned":
-            answers = logits(model, values)
+            answers = logits(Model.from_bytes(context.artifact(spec.version, "model")), values)
         else:
             answers = run(context.artifact(spec.version, spec.form), values)
-    if model.task.outputs:
-        found = measure_outputs(answers, labels, model.task.outputs)
+    if task.outputs:
+        found = measure_outputs(answers, labels, task.outputs)
     else:
-        found = measure(answers.argmax(1), labels, model.task.classes)
+        found = measure(answers.argmax(1), labels, task.classes)
     return Outcome(evaluation=found, stage_seconds=stages.seconds)
 
 

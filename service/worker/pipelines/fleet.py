@@ -17,8 +17,8 @@ from service.names import dataset_id
 from service.worker.context import Cancelled, Context
 from service.worker.pipelines.device import Case, decided, opened
 from service.worker.pipelines.finished import Done, Finished
-from service.worker.pipelines.fit import check_fit
 from service.worker.pipelines.home import Home, home_of, read_once
+from service.worker.pipelines.same_task import check_fit
 from service.worker.pipelines.side_by_side import SideBySide
 from service.worker.pipelines.stages import Stages
 from service.worker.pipelines.statistics import from_statistics

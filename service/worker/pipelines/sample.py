@@ -9,7 +9,7 @@ import numpy as np
 from adapters.receipt.receipt import Data
 from service.domain import AdaptSpec
 from service.worker.context import Context
-from service.worker.pipelines.fit import check_fit
+from service.worker.pipelines.same_task import check_fit
 from slipway.spec import TaskSpec
 from slipway.windows import Labels, Values, answered
 

@@ -76,7 +76,7 @@ class SideBySide:
         return [_named(case, ends[size * place : size * (place + 1)]) for place, case in enumerate(cases)]
 
     def _jobs(self, case: Case, pool: Windows) -> list[Job]:
-        source = None if case.spec.source_free else self._home_windows()
+        source = None if case.task.source is None else self._home_windows()
         return [
             Job(
                 prepared=self._prepared_for(plan),

@@ -28,8 +28,9 @@ def commands(app: typer.Typer, path: tuple[str, ...] = ()) -> list[tuple[str, ..
         assert command.callback is not None
         found.append((*path, command.name or command.callback.__name__.replace("_", "-")))
     for group in app.registered_groups:
-        assert group.typer_instance is not None and group.name
-        found += commands(group.typer_instance, (*path, group.name))
+        assert group.typer_instance is not None
+        own = (group.name,) if isinstance(group.name, str) else ()  # a group without a name lends its commands
+        found += commands(group.typer_instance, (*path, *own))
     return found
 
 

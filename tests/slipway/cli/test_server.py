@@ -25,7 +25,7 @@ def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[
     return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60)
 
 
-WORDS = [(), ("serve",), ("demo",), ("data", "list"), ("data", "fetch")]
+WORDS = [(), ("serve",), ("demo",), ("litert",), ("data", "list"), ("data", "fetch")]
 WORLD_WORDS = [("world", "list"), ("world", "show"), ("world", "check"), ("world", "plot")]
 
 
