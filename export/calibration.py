@@ -112,7 +112,7 @@ def quantize(steps: Steps, values: Floats, *, clip: Clip | Mapping[str, Clip] = 
         Refused: ACCUMULATOR_OVERFLOW.
     """
     front, back = split(steps)
-    exact = s.run(front, values)
+    exact = integer.run_front(front, values)
     entered = integer.enter((), exact)
 
     def ranged(name: str, numbers: Floats) -> Range:

@@ -10,6 +10,8 @@ import onnx
 
 from export import integer
 from export import steps as s
+from export.exact_mel import exact_mel
+from export.exact_mel_onnx import draw_exact_mel
 from export.float_onnx import conv_attributes, draw, wrap
 from export.graph import Graph, finish
 from export.integer import Grid, Int8Net, Linear, Mean
@@ -23,7 +25,7 @@ def int8_onnx(net: Int8Net, task: TaskSpec) -> onnx.ModelProto:
     """Write an int8 net as ONNX, opset 21, with a free batch size."""
     graph = Graph()
     for step in net.front:
-        draw(graph, step)
+        _draw_front(graph, step, task)
     if any(isinstance(step, s.Flatten) for step in net.front):
         _reshape(graph, "entry.column")
     source = _enter(graph, net)
@@ -33,6 +35,13 @@ def int8_onnx(net: Int8Net, task: TaskSpec) -> onnx.ModelProto:
         graph.add("Flatten", "exit.flat", axis=1)
         graph.add("DequantizeLinear", "exit.real", source)
     return finish(graph, task, "int8")
+
+
+def _draw_front(graph: Graph, step: s.Step, task: TaskSpec) -> None:
+    if isinstance(step, s.LogMel):
+        draw_exact_mel(graph, exact_mel(step), task.sensor.window_length)
+    else:
+        draw(graph, step)
 
 
 def _enter(graph: Graph, net: Int8Net) -> list[str]:

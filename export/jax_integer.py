@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from export import integer
+from export import exact_mel_jax, integer
 from export import steps as s
+from export.exact_mel import exact_mel
 from export.graph import OUTPUT
 from export.int8 import ENTERED
 from export.integer import Grid, Int8Net, Layer, Linear, Mean
@@ -30,13 +31,14 @@ _EXACT_IN_FLOAT32 = 2**24
 def tracer(net: Int8Net) -> Callable[[Floats], Tensors]:
     """A compiled function: windows (batch, time, channels) → every integer tensor by name, and the logits.
 
-    The float steps in front run in NumPy, as ``integer.enter`` does them: the net of integers begins behind them.
+    The float steps in front run in NumPy, as ``integer.enter`` does them, but for a ``LogMel``, which runs in JAX: the
+    net of integers begins behind them.
     """
     numbers = _numbers(net)
     run = jax.jit(partial(_run, net))
 
     def traced(values: Floats) -> Tensors:
-        found = run(numbers, integer.enter(net.front, values))
+        found = run(numbers, _entering(net.front, values))
         return {name: np.asarray(array) for name, array in found.items()}
 
     return traced
@@ -59,6 +61,17 @@ def logits(net: Int8Net, values: Floats, chunk: int = 256) -> Floats:
     """Logits (batch, classes) of windows (batch, time, channels); as ``integer.logits``, compiled."""
     run = tracer(net)
     return np.concatenate([run(values[at : at + chunk])[OUTPUT] for at in range(0, len(values), chunk)])
+
+
+def _entering(front: s.Steps, values: Floats) -> Floats:
+    """As ``integer.enter``, with a ``LogMel`` in JAX."""
+    heard = next((at for at, step in enumerate(front) if isinstance(step, s.LogMel)), None)
+    if heard is None:
+        return integer.enter(front, values)
+    step = front[heard]
+    assert isinstance(step, s.LogMel)
+    before = integer.run_front(front[:heard], values)
+    return integer.enter(front[heard + 1 :], exact_mel_jax.apply(exact_mel(step), before))
 
 
 def _numbers(net: Int8Net) -> list[Numbers]:

@@ -44,3 +44,13 @@ def pairs(kind: str, places: int, features: int) -> str:
             lines.append(f"{total} = __smlad({source}even, even{feature}, {total});")
             lines.append(f"{total} = __smlad({source}odd, odd{feature}, {total});")
     return "\n".join(_INDENT + line for line in lines)
+
+
+def whole_pairs(features: int) -> str:
+    """The same of 16-bit numbers by SMLAD: those of a word at once."""
+    lines = [f"const int16x2_t x{i} = (int16x2_t)word(&x[{2 * i}]);" for i in range(CHUNK // 2)]
+    for feature in range(features):
+        for i in range(CHUNK // 2):
+            pair = f"(int16x2_t)word(&w[{feature * CHUNK + 2 * i}])"
+            lines.append(f"{_SUMS[0][feature]} = __smlad(x{i}, {pair}, {_SUMS[0][feature]});")
+    return "\n".join(_INDENT + line for line in lines)

@@ -48,9 +48,9 @@ def kernels(operators: Sequence[Operator], arithmetic: str, simd: bool, trace: s
     parts += [_max_pool(kind) for kind in _kinds(operators, "max")]
     if _kinds(operators, "average"):
         parts.append(text("average_pool"))
-    for kind, name in ((FloatConv, "float_conv"), (Softmax, "softmax")):
-        if any(isinstance(one, kind) for one in operators):
-            parts.append(text(name))
+    parts += _float_conv([one for one in operators if isinstance(one, FloatConv)], simd)
+    if any(isinstance(one, Softmax) for one in operators):
+        parts.append(text("softmax"))
     called = set().union(*(helpers(one.value) for one in operators if isinstance(one, Map | Reduce)))
     parts += [text(name) for name in sorted(called)]
     return "\n".join([*parts, text("crc32")])
@@ -93,15 +93,29 @@ def _linear(operators: Sequence[Linear], arithmetic: str, simd: bool, trace: str
     return found
 
 
+def _float_conv(operators: Sequence[FloatConv], simd: bool) -> list[str]:
+    found = [] if all(one.length for one in operators) else [text("float_conv")]
+    if any(one.length for one in operators):
+        found.append(text("whole_dots", CHUNK=_either(chunks.whole_pairs(BLOCK), chunks.plain(1), simd)))
+    if any(one.length and not one.squared for one in operators):
+        found.append(text("whole_conv"))
+    squared = [one for one in operators if one.squared]
+    folded = max((one.length for one in squared if one.fold), default=1)
+    return found + ([text("powers", FOLD=str(folded))] if squared else [])
+
+
+def _either(pairs: str, plain: str, simd: bool) -> str:
+    """Products in pairs where the processor has them, if they are wanted at all."""
+    return f"{DSP}\n{pairs}\n#else\n{plain}\n#endif" if simd else plain
+
+
 def _inline(forms: set[str]) -> str:
     """Where only the trace calls a kernel, a compiler must not miss a caller."""
     return "inline " if forms & DOTS == {"pooled"} else ""
 
 
 def _dot_one(kind: str, simd: bool, forms: set[str]) -> str:
-    products = chunks.plain(1)
-    if simd:
-        products = f"{DSP}\n{chunks.pairs(kind, 1, BLOCK)}\n#else\n{products}\n#endif"
+    products = _either(chunks.pairs(kind, 1, BLOCK), chunks.plain(1), simd)
     return text(
         "dot_one", X=kind, S=SHORT[kind], CHUNK=products, INLINE="inline " if forms & DOTS == {"pooled"} else ""
     )

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from export.c.expressions import Computed, Expression, Fixed
+from export.c.expressions import Computed, Expression, Fixed, Load
+from export.c.operators import Map
 from export.c.program import Program
 from export.c.reader import Node, refuse
-from export.c.tensors import BYTE_RANGE, FLOAT, INT32, KINDS
+from export.c.tensors import BYTE_RANGE, FLOAT, INT16, INT32, KINDS
+from export.c.wholes import is_stored_small
 
 FORMS: dict[str, str] = {
     "Add": "{0} + {1}",
@@ -20,6 +22,8 @@ FORMS: dict[str, str] = {
     "Neg": "-{0}",
     "Abs": "fabsf({0})",
     "Sqrt": "sqrtf({0})",
+    "Round": "rintf({0})",
+    "Floor": "floorf({0})",
     "Exp": "expf({0})",
     "Log": "logf({0})",
     "Tanh": "tanhf({0})",
@@ -46,10 +50,13 @@ def _check_sum(program: Program, node: Node) -> None:
 
 
 def clip(program: Program, node: Node) -> None:
-    """Clip to constant limits; a limit left out is none."""
+    """Clip to constant limits; a limit left out is none. Whole numbers for exact sums are stored in 16 bits."""
     value, form = program.read(node, 0), "{0}"
     if value.kind != FLOAT:
         refuse(node.field, f"Clip needs float32, found {value.kind}")
+    if is_stored_small(program.source, node):
+        _store_small(program, node, value)
+        return
     inputs: list[Expression] = [value]
     for place, sign in ((1, "<"), (2, ">")):
         if place < len(node.inputs) and node.inputs[place]:
@@ -57,6 +64,16 @@ def clip(program: Program, node: Node) -> None:
             limit = f"{{{len(inputs) - 1}}}"
             form = f"({form} {sign} {limit}) ? {limit} : ({form})"
     _settle(program, node, form, tuple(inputs), FLOAT)
+
+
+def _store_small(program: Program, node: Node, value: Expression) -> None:
+    """As 16-bit numbers; what is not a number becomes the lower limit. No adapter may move the limits."""
+    shape = program.source.shapes[node.output]
+    target = program.new(node.output, shape, INT16)
+    low, high = (f"{int(program.constant(node, place))}.0f" for place in (1, 2))
+    form = f"({{0}} > {low}) ? (({{0}} < {high}) ? {{0}} : {high}) : {low}"
+    program.operators.append(Map(node.output, target, Computed(node.output, form, (value,), shape, FLOAT)))
+    program.values[node.output] = Load(target)
 
 
 def quantize(program: Program, node: Node) -> None:

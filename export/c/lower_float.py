@@ -6,10 +6,11 @@ import numpy as np
 
 from export.c.expressions import Load
 from export.c.operators import FloatConv, Pool, Reduce, Softmax, Window
+from export.c.packing import CHUNK, pack
 from export.c.program import ADAPTER_LIMIT, Program
 from export.c.reader import Node, refuse
 from export.c.sliding import window
-from export.c.tensors import FLOAT, Shape, Tensor, plain, reshaped
+from export.c.tensors import FLOAT, INT16, Shape, Tensor, plain, reshaped
 
 REDUCTIONS = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceL2": "l2", "ReduceMax": "max"}
 
@@ -19,9 +20,22 @@ def conv(program: Program, node: Node) -> None:
     kernel = program.constant(node, 1)
     shape, target = program.source.shapes[node.inputs[0]], program.source.shapes[node.output]
     slides = window(node, shape, target, kernel.shape[2:], node.attributes.get("group", 1))
-    source = _source(program, node)
     flat = kernel.reshape(*kernel.shape[:2], -1).swapaxes(1, 2)
-    _dense(program, node, source, slides, flat, 2, shape[0])
+    read = program.read(node, 0)
+    if read.kind == INT16:
+        assert isinstance(read, Load)
+        _whole(program, node, read.tensor, slides, flat.reshape(len(flat), -1))
+    else:
+        _dense(program, node, _source(program, node), slides, flat, 2, shape[0])
+
+
+def _whole(program: Program, node: Node, source: Tensor, slides: Window, weights: np.ndarray) -> None:
+    """A convolution whose numbers are whole and whose sums are exact; see ``wholes``."""
+    target = program.new(node.output, program.source.shapes[node.output], FLOAT)
+    kernel = program.keep(f"{node.output}_weights", pack(weights.astype(np.int64), 1, np.int16))
+    length = weights.shape[1] + -weights.shape[1] % CHUNK
+    program.operators.append(FloatConv(node.output, source, target, slides, kernel, None, len(weights), length=length))
+    program.settle(node, Load(target))
 
 
 def gemm(program: Program, node: Node) -> None:

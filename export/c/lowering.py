@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from export.c import lower_elementwise, lower_float, lower_integer, lower_moving
 from export.c.fuse_pools import fuse_pools
+from export.c.fuse_powers import fuse_powers
 from export.c.operators import Map
 from export.c.program import Program, begin
 from export.c.reader import Node, Source, refuse
@@ -30,6 +31,7 @@ def lower(source: Source, prefix: str) -> Program:
     for node in source.nodes:
         LOWER[node.operator](program, node)
     fuse_pools(program)
+    fuse_powers(program)
     value = program.values[source.output]
     if value.kind != FLOAT:
         refuse(f"graph.{source.output}", f"must be float32, found {value.kind}")

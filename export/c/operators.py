@@ -81,7 +81,15 @@ class Linear:
 
 @dataclass(frozen=True, eq=False)
 class FloatConv:
-    """A convolution or dense layer in float; ``weights`` and ``bias`` are how C reads them."""
+    """A convolution or dense layer in float; ``weights`` and ``bias`` are how C reads them.
+
+    Args:
+        features: of the target; where two are squared and added up, of both together.
+        length: inputs of a feature as packed, where sums of 16-bit whole numbers stand for float ones; else 0.
+        squared: the two tensors whose squares the target is the sum of, neither of them stored; else none.
+        fold: numbers of a place whose halves are added for the first of these and subtracted for the other; else 0.
+        sum: how the target would be made of them.
+    """
 
     name: str
     source: Tensor
@@ -91,6 +99,10 @@ class FloatConv:
     bias: str | None
     features: int
     batch: int = 1
+    length: int = 0
+    squared: tuple[Tensor, ...] = ()
+    fold: int = 0
+    sum: Map | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,14 @@ Reference: Pisarchyk & Lee 2020, "Efficient memory management for deep neural ne
 https://arxiv.org/abs/2001.03288 (greedy by size).
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from export.c.expressions import Computed, Expression, Load
 from export.c.operators import Linear, Map, Operator, Pool, read
-from export.c.tensors import BYTES, LOGITS, WINDOW, Tensor, lies, size
+from export.c.packing import CHUNK
+from export.c.tensors import BYTES, INT16, LOGITS, WINDOW, Tensor, lies, size
 
 ALIGNMENT = 4
 SPARE = 4  # a kernel may load whole words: up to 3 bytes behind the last buffer, whose weights are zero
@@ -96,7 +98,8 @@ def _bytes(tensor: Tensor, operator: Operator) -> int:
     start = operator.start if isinstance(operator, Map) and tensor is operator.target else 0
     steps = zip(tensor.shape, tensor.strides, strict=True)
     last = start + sum((length - 1) * step for length, step in steps)
-    return BYTES[tensor.kind] * max(last + 1, size(tensor.shape))
+    spare = CHUNK - 1 if tensor.kind == INT16 else 0  # a kernel reads whole chunks of these
+    return BYTES[tensor.kind] * (max(last + 1, size(tensor.shape)) + spare)
 
 
 def _owners(operators: Sequence[Operator]) -> dict[str, str]:
@@ -121,7 +124,8 @@ def _overlaid(operator: Operator) -> list[Tensor]:
     target = operator.target
     if isinstance(operator, Map) and operator.start == 0:
         found = _in_step(operator.value, target)
-        return found if len(found) == len(read(operator)) == 1 else []
+        missed = Counter(one.buffer for one in read(operator)) - Counter(one.buffer for one in found)
+        return [one for one in found if one.buffer not in missed]
     if isinstance(operator, Pool) and operator.form == "max" and operator.window.top == operator.window.left == 0:
         return [operator.source]
     return []

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from export.c.expressions import Computed, Expression, Fixed, Load
 from export.c.operators import Map, Operator
 from export.c.reader import Node, Source, refuse
-from export.c.tensors import KINDS, WINDOW, Shape, Tensor, lies, plain, stored_axes, strides
+from export.c.tensors import KINDS, WINDOW, Shape, Tensor, lies, plain, size, stored_axes, strides
 from export.integer import check_accumulator
 
 ADAPTER_LIMIT = 256  # numbers: longer constants of the float front are no adapter's, they stay with the weights
@@ -63,9 +63,14 @@ class Program:
         return f"a->{self.adapter[-1].name}"
 
     def keep(self, name: str, array: npt.NDArray[Any]) -> str:
-        """Keep numbers that only a whole update changes; returns how C reads them."""
-        self.weights.append(Numbers(self.identifier(name), np.ascontiguousarray(array).ravel()))
-        return f"{self.prefix}_{self.weights[-1].name}"
+        """Keep numbers that only a whole update changes, equal ones once; returns how C reads them."""
+        flat = np.ascontiguousarray(array).ravel()
+        same = (one for one in self.weights if one.array.dtype == flat.dtype and np.array_equal(one.array, flat))
+        found = next(same, None)
+        if found is None:
+            found = Numbers(self.identifier(name), flat)
+            self.weights.append(found)
+        return f"{self.prefix}_{found.name}"
 
     def new(self, name: str, shape: Shape, kind: str, wanted: Shape | None = None) -> Tensor:
         """A tensor in the arena, stored with its channels last unless other strides are wanted."""
@@ -134,11 +139,16 @@ class Program:
 
     def settle(self, node: Node, value: Expression) -> None:
         """Let later nodes read the node's output as ``value``; arithmetic that is read twice is stored."""
-        if isinstance(value, Computed) and self.source.uses(node.output) > 1:
+        if isinstance(value, Computed) and (self.source.uses(node.output) > 1 or self._is_one_for_many(node)):
             value = Load(self.store(node.output, value))
         elif isinstance(value, Load):
             self.seen.append((len(self.operators), node.output, value))
         self.values[node.output] = value
+
+    def _is_one_for_many(self, node: Node) -> bool:
+        """Whether a single number would be computed again for each of many."""
+        made = [self.source.shapes[reader.output] for reader in self.source.readers(node.output)]
+        return size(self.source.shapes[node.output]) == 1 and any(size(shape) > 1 for shape in made)
 
 
 def begin(source: Source, prefix: str) -> Program:

@@ -1,6 +1,7 @@
 """Reads an ONNX graph and refuses all that the generator has no exact code for, by the node's name."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -39,6 +40,11 @@ class Source:
     shapes: dict[str, Shape]
     input: str
     output: str
+
+    @cached_property
+    def producers(self) -> dict[str, Node]:
+        """The node that makes each value."""
+        return {node.output: node for node in self.nodes}
 
     def readers(self, name: str) -> list[Node]:
         """The nodes that read a value."""

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 Shape = tuple[int, ...]
-FLOAT, INT32, UINT8, INT8 = "float", "int32_t", "uint8_t", "int8_t"
-BYTES = {FLOAT: 4, INT32: 4, UINT8: 1, INT8: 1}
+FLOAT, INT32, INT16, UINT8, INT8 = "float", "int32_t", "int16_t", "uint8_t", "int8_t"
+BYTES = {FLOAT: 4, INT32: 4, INT16: 2, UINT8: 1, INT8: 1}
 BYTE_RANGE = {UINT8: (0, 255), INT8: (-128, 127)}
 KINDS = {"float32": FLOAT, "int32": INT32, "uint8": UINT8, "int8": INT8}
 WINDOW, LOGITS = "window", "logits"  # the caller's buffers; all others lie in the arena

@@ -97,7 +97,8 @@ def write_map(pen: Pen, operator: Map) -> None:
     found = evaluate(pen, operator.value, index)
     place = linear_index(operator.target.shape, operator.target.strides, index)
     start = f"{operator.start} + " if operator.start else ""
-    pen.write(f"{operator.target.buffer}[{start}{place}] = {found};")
+    cast = "" if operator.target.kind == operator.value.kind else f"({operator.target.kind})"
+    pen.write(f"{operator.target.buffer}[{start}{place}] = {cast}{found};")
     pen.back(depth)
 
 

@@ -16,7 +16,7 @@ from export.c.write_operators import write
 from export.c.write_trace import trace_end, trace_head, write_seen
 
 _FOLDER = Path(__file__).parent / "texts"
-_TYPES = {FLOAT: "real", "int32_t": "whole"}
+_TYPES = {FLOAT: "real", "int32_t": "whole", "int16_t": "small"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +136,7 @@ def _kinds(names: Names, program: Program) -> dict[str, str]:
 
 
 def _weight_kind(numbers: Numbers) -> str:
-    return {"int8": "int8_t", "uint16": "uint16_t", "float32": "float", "int32": "int32_t"}[numbers.array.dtype.name]
+    return "float" if numbers.array.dtype == np.float32 else f"{numbers.array.dtype.name}_t"
 
 
 def _buffers(operators: list[Operator], plan: Plan) -> list[str]:

@@ -6,7 +6,7 @@ from export.c.fuse_pools import every_name
 from export.c.kernels import SHORT, name_of
 from export.c.operators import FloatConv, Linear, Map, Operator, Pool, Reduce, Softmax, Window
 from export.c.plan import scratch_name
-from export.c.tensors import BYTE_RANGE, INT8, Tensor, size
+from export.c.tensors import BYTE_RANGE, FLOAT, INT8, Tensor, size
 from export.c.write_expressions import Pen, write_map, write_reduce
 
 
@@ -88,6 +88,10 @@ def _float_conv(pen: Pen, operator: FloatConv) -> None:
     pen.depth += 1
     _shape(pen, window)
     source, target = operator.source.buffer, operator.target.buffer
+    if operator.length:
+        _whole_conv(pen, operator)
+        pen.back(depth)
+        return
     if operator.batch > 1:
         pen.write(f"for (int32_t b = 0; b < {operator.batch}; b++) {{")
         pen.depth += 1
@@ -95,6 +99,23 @@ def _float_conv(pen: Pen, operator: FloatConv) -> None:
         target = f"&{target}[b * {window.rows * window.columns * operator.features}]"
     pen.write(f"float_conv(&s, {source}, {operator.weights}, {operator.bias or '0'}, {operator.features}, {target});")
     pen.back(depth)
+
+
+def _whole_conv(pen: Pen, operator: FloatConv) -> None:
+    """In whole numbers; the trace has buffers for two tensors whose squares alone are stored, and their sum's terms."""
+    source, target, length = operator.source.buffer, operator.target.buffer, operator.length
+    if operator.sum is None:
+        pen.write(f"whole_conv(&s, {source}, {operator.weights}, {operator.features}, {length}, {target});")
+        return
+    call = f"powers(&s, {source}, {operator.weights}, {operator.features // 2}, {length}, {operator.fold}, {target}"
+    for one in operator.squared:
+        pen.every[one.buffer] = (FLOAT, size(one.shape))
+    pen.write(f"#ifdef {pen.macro}")
+    pen.write(f"{call}, {', '.join(one.buffer for one in operator.squared)});")
+    write_map(pen, operator.sum)
+    pen.write("#else")
+    pen.write(f"{call}, 0, 0);")
+    pen.write("#endif")
 
 
 def _pool(pen: Pen, operator: Pool) -> None:
