@@ -113,7 +113,7 @@ class Flatten:
 
 Step = Normalize | Scale | Relu | Transpose | Conv | LogMel | FrontStep | Dense | MaxPool | Average | Flatten
 Steps = tuple[Step, ...]
-INEXACT = (LogMel, *get_args(FrontStep))  # two libraries agree on these to the last bits only
+INEXACT = (LogMel, *get_args(FrontStep))  # in float, two libraries agree on these to the last bits only
 
 
 def pad(values: Array, pads: tuple[int, int], circular: bool, fill: float = 0) -> Array:

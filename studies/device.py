@@ -24,11 +24,10 @@ from export.folding import fold
 from export.graph import to_bytes
 from export.int8 import int8_onnx
 from export.integer import Int8Net, Linear
-from export.mcu.boards import BOARDS, CORTEX_M3
+from export.mcu.boards import BOARDS
 from export.mcu.measure import measure
 from export.mcu.tools import missing
 from export.proof import prove_exact, run
-from nets.architectures import is_sound
 from nets.inference import logits
 from nets.model import Model
 from slipway.errors import Refused
@@ -43,7 +42,6 @@ from studies.study import Domain
 from studies.updates import Served, plans_for, updates
 
 CORE_WINDOWS = 200
-FEW = 20  # of sound where its spectrum is computed in software: 300 million instructions each
 PLANTED = 16  # weights of which one bit is turned, one at a time
 PLANTED_WINDOWS = 256
 FAULTY_SHARE = 10  # one window in so many also goes through a program with a planted fault, on each core
@@ -166,11 +164,10 @@ def cores(case: Case) -> Record:
     files, wrong = (generate(one).files for one in (case.graph, case.wrong[0]))
     found = {}
     for name, board in BOARDS.items():
-        count = FEW if is_sound(case.model.task) and board is CORTEX_M3 else CORE_WINDOWS
-        values = case.many[:: len(case.many) // count][:count]
+        values = case.many[:: len(case.many) // CORE_WINDOWS][:CORE_WINDOWS]
         expected = run(case.graph, values)
         measured = measure(files, "model", board, values, expected, timeout_seconds=SECONDS)
-        few = count // FAULTY_SHARE
+        few = CORE_WINDOWS // FAULTY_SHARE
         other = measure(wrong, "model", board, values[:few], expected[:few], timeout_seconds=SECONDS)
         found[name] = measured.to_json() | {"planted_bytes": other.differing_bytes}
     return found

@@ -22,7 +22,7 @@ EQUAL = """
 
 Every integer tensor between window and logits, and the logits, of real windows: ONNX Runtime, the integer arithmetic in
 NumPy, the same compiled by JAX, and generated C on this computer. *Entry*: bytes in which C and ONNX Runtime disagree
-about what sound's spectrum, computed in float, lets in; the comparison of C goes on from C's own. *Planted*: of
+about what an inexact front lets in; the comparison of C goes on from C's own. *Planted*: of
 weights drawn at random and turned by one bit, one at a time, how many the proof at export refused on 256 windows; and
 the bytes of C that differ with the one that moves most answers. A weight whose input is never on changes nothing that
 can be seen.

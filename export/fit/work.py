@@ -15,7 +15,7 @@ from export.c.packing import BLOCK
 from export.c.tensors import INT32, UINT8, size
 
 Counts = Counter[str]
-_FUNCTIONS = re.compile(r"\b(sqrtf|expf|logf|tanhf)\b")
+_FUNCTIONS = re.compile(r"\b(sqrtf|expf|logf|tanhf|rintf|floorf)\b")
 
 
 def work(operators: Sequence[Operator]) -> Counts:
@@ -29,6 +29,9 @@ def work(operators: Sequence[Operator]) -> Counts:
                 found += _elements(value, size(target.shape))
             case Reduce(value=value):
                 found += _elements(value, size(value.shape)) + Counter({"reduced": size(value.shape)})
+            case FloatConv(window=window, features=features, length=length) if length:
+                whole = window.columns * (features + -features % BLOCK)
+                found += Counter({"whole products": whole * length, "whole blocks": whole // BLOCK})
             case FloatConv(window=window, features=features, batch=batch):
                 places = batch * window.rows * window.columns
                 seen = window.down * window.across * window.channels // window.groups
@@ -59,8 +62,8 @@ def parts(operators: Sequence[Operator]) -> Counts:
             case Pool(form=form, source=source):
                 kernels |= {f"kernel {form} pool {source.kind}"}
                 found += Counter({"call window": 1})
-            case FloatConv():
-                kernels |= {"kernel float conv"}
+            case FloatConv(length=length, squared=squared):
+                kernels |= {f"kernel {'powers' if squared else 'whole conv' if length else 'float conv'}"}
                 found += Counter({"call window": 1})
             case Softmax():
                 kernels |= {"kernel softmax", "kernel expf"}
@@ -72,6 +75,7 @@ def depth(operators: Sequence[Operator]) -> Counts:
     """What the stack holds: a frame of the run, the deepest kernel's, and its table of rows."""
     linear = [one for one in operators if isinstance(one, Linear)]
     taps = max((one.length for one in linear if one.form == "depthwise"), default=0)
+    folded = max((one.length for one in operators if isinstance(one, FloatConv) and one.fold), default=0)
     library = any(name in _LIBRARY for one in operators if isinstance(one, Map | Reduce) for name in _names(one.value))
     frames = {
         "run": 1,
@@ -80,11 +84,12 @@ def depth(operators: Sequence[Operator]) -> Counts:
         "pooled": any(one.form == "pooled" for one in linear),
         "depthwise": taps > 0,
         "row pointers": taps,
+        "folded": folded,
     }
     return Counter({name: int(count) for name, count in frames.items() if count})
 
 
-_LIBRARY = ("sqrtf", "expf", "logf", "tanhf")
+_LIBRARY = ("sqrtf", "expf", "logf", "tanhf", "rintf", "floorf")
 
 
 def _linear(one: Linear) -> Counts:
