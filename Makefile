@@ -46,9 +46,11 @@ format: $(READY)  ## Put the code into the house's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-proto: $(READY)  ## Generate slipway/v1 from proto/
+proto: $(READY)  ## Generate slipway/v1 and service/inference/stubs from proto/
 	cd proto && ../$(BIN)/python -m grpc_tools.protoc -I. -I$(GOOGLE_PROTOS) \
 		--python_out=.. --pyi_out=.. --grpc_python_out=.. slipway/v1/*.proto
+	cd proto && ../$(BIN)/python -m grpc_tools.protoc -Iservice/inference/stubs=inference \
+		--python_out=.. --pyi_out=.. --grpc_python_out=.. inference/*.proto
 
 bench: $(READY)  ## Measure speed as ratios, into out/bench/*.json
 	$(BIN)/python -m benchmarks
@@ -58,7 +60,7 @@ studies: $(READY)  ## Run the real-data studies
 
 lock: $(READY)  ## Compile requirements.lock anew
 	$(BIN)/python -m uv pip compile --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
-		--no-emit-package slipway --extra dev --extra voices --custom-compile-command "make lock" \
+		--no-emit-package slipway --extra dev --extra voices --extra trust --custom-compile-command "make lock" \
 		pyproject.toml slipway/pyproject.toml -o requirements.lock
 
 clean:  ## Remove what was made, but keep .venv

@@ -30,6 +30,10 @@ class Config:
     upload_ttl_seconds: Annotated[float, "an upload untouched for so long is forgotten"] = 86_400.0
     message_limit_bytes: Annotated[int, "size of one gRPC message"] = 4 << 20
     chunk_size_bytes: Annotated[int, "size of one piece of a download"] = 256 << 10
+    inference_batch_limit: Annotated[int, "windows in one request for inference, and in one run of a graph"] = 64
+    inference_delay_seconds: Annotated[float, "how long a request for inference may wait for others"] = 0.004
+    inference_queue_limit: Annotated[int, "windows that may wait for one version; more are refused"] = 1024
+    inference_memory_limit_bytes: Annotated[int, "memory for versions that answer"] = 512 << 20
     call_limit: Annotated[int, "calls in flight at the same time, idle watches included"] = 20_000
     drain_seconds: Annotated[float, "how long calls in flight may go on while the server stops"] = 5.0
 

@@ -4,6 +4,7 @@ import logging
 import uuid
 
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 
@@ -18,6 +19,7 @@ FIELD_LIMIT_BYTES = 200
 def to_status(refused: Refused) -> status_pb2.Status:
     """A google.rpc.Status with one ErrorInfo, and a BadRequest where a field is wrong (AIP-193).
 
+    A refusal with the detail "retry_seconds" gets a RetryInfo as well.
     The remedy travels in the ErrorInfo's metadata under "remedy", the field under "field".
     """
     field, message = cut(refused.field, FIELD_LIMIT_BYTES), cut(refused.message, WORDS_LIMIT_BYTES)
@@ -30,6 +32,8 @@ def to_status(refused: Refused) -> status_pb2.Status:
             field=field, description=cut(message, FIELD_LIMIT_BYTES), reason=refused.reason
         )
         extra.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if "retry_seconds" in refused.details:
+        extra.append(error_details_pb2.RetryInfo(retry_delay=_duration(float(refused.details["retry_seconds"]))))
     code = code_pb2.Code.Value(refused.code)
     return status_pb2.Status(code=code, message=message, details=[_pack(each) for each in extra])
 
@@ -44,6 +48,12 @@ def internal(error: BaseException, where: str) -> Refused:
 def cut(text: str, limit_bytes: int) -> str:
     """``text`` in at most ``limit_bytes`` bytes of UTF-8."""
     return text.encode(errors="replace")[:limit_bytes].decode(errors="ignore")
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration
 
 
 def _pack(message: Message) -> AnyMessage:

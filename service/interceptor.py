@@ -3,7 +3,7 @@
 import inspect
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from typing import Any, TypeAlias
 
 import grpc
@@ -19,23 +19,35 @@ Details: TypeAlias = grpc.HandlerCallDetails
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the four kinds of calls alike."""
+    """Wraps the four kinds of calls alike.
+
+    Args:
+        quiet: methods so frequent that only what goes wrong with them is logged; what they answer is counted elsewhere.
+    """
+
+    def __init__(self, quiet: Collection[str] = ()) -> None:
+        self._quiet = frozenset(quiet)
+        self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
         self, continuation: Callable[[Details], Awaitable[Handler]], handler_call_details: Details
     ) -> Handler:
         """Return the handler of the call, wrapped."""
+        method = str(handler_call_details.method)
+        if method in self._wrapped:
+            return self._wrapped[method]
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
         kind, make = _kind(handler)
         behaviour = getattr(handler, kind)
         wrap = _wrap_generator if inspect.isasyncgenfunction(inspect.unwrap(behaviour)) else _wrap_coroutine
-        return make(
-            wrap(behaviour, str(handler_call_details.method)),
+        self._wrapped[method] = make(
+            wrap(behaviour, method, logging.DEBUG if method in self._quiet else logging.INFO),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,
         )
+        return self._wrapped[method]
 
 
 def _kind(handler: Any) -> tuple[str, Callable[..., Handler]]:
@@ -48,12 +60,12 @@ def _kind(handler: Any) -> tuple[str, Callable[..., Handler]]:
     return makers[bool(handler.request_streaming), bool(handler.response_streaming)]
 
 
-def _wrap_coroutine(behaviour: Callable[..., Any], method: str) -> Callable[..., Any]:
+def _wrap_coroutine(behaviour: Callable[..., Any], method: str, level: int) -> Callable[..., Any]:
     async def call(request: Any, context: Any) -> Any:
         start = time.monotonic()
         try:
             answer = await behaviour(request, context)
-            _note(method, "OK", start)
+            _note(method, "OK", start, level)
             return answer
         except BaseException as error:
             await _end(error, method, start, context)
@@ -62,13 +74,13 @@ def _wrap_coroutine(behaviour: Callable[..., Any], method: str) -> Callable[...,
     return call
 
 
-def _wrap_generator(behaviour: Callable[..., Any], method: str) -> Callable[..., Any]:
+def _wrap_generator(behaviour: Callable[..., Any], method: str, level: int) -> Callable[..., Any]:
     async def call(request: Any, context: Any) -> AsyncIterator[Any]:
         start = time.monotonic()
         try:
             async for answer in behaviour(request, context):
                 yield answer
-            _note(method, "OK", start)
+            _note(method, "OK", start, level)
         except BaseException as error:
             await _end(error, method, start, context)
             raise
@@ -86,5 +98,5 @@ async def _end(error: BaseException, method: str, start: float, context: Any) ->
     await context.abort_with_status(rpc_status.to_status(to_status(refused)))
 
 
-def _note(method: str, outcome: str, start: float) -> None:
-    log.info("%s %s %.1f ms", method, outcome, 1e3 * (time.monotonic() - start))
+def _note(method: str, outcome: str, start: float, level: int = logging.INFO) -> None:
+    log.log(level, "%s %s %.1f ms", method, outcome, 1e3 * (time.monotonic() - start))

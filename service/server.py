@@ -19,6 +19,11 @@ from service.catalogue.engine import Catalogue, database_url
 from service.clock import now_us
 from service.config import Config
 from service.folder import announced, only_server
+from service.inference.engine import Engine
+from service.inference.limits import limits
+from service.inference.servicer import SERVICE as INFERENCE
+from service.inference.servicer import Inference
+from service.inference.stubs import grpc_service_pb2_grpc
 from service.interceptor import ErrorInterceptor
 from service.logs import write_logs
 from service.reflection import add_reflection
@@ -34,7 +39,8 @@ from slipway.v1 import datasets_pb2_grpc, jobs_pb2_grpc, models_pb2_grpc, update
 
 log = logging.getLogger(__name__)
 
-SERVICES = ("slipway.v1.Datasets", "slipway.v1.Jobs", "slipway.v1.Models", "slipway.v1.Updates")
+SERVICES = ("slipway.v1.Datasets", "slipway.v1.Jobs", "slipway.v1.Models", "slipway.v1.Updates", INFERENCE)
+QUIET = (f"/{INFERENCE}/ModelInfer",)
 REQUEST_MEMORY_US = 7 * 86_400 * 1_000_000  # a request_id is known for a week
 SWEEP_SECONDS = 3600.0
 THREADS = 32
@@ -50,6 +56,7 @@ class House:
     uploads: Uploads
     job_watch: Watch[str]
     channel_watch: Watch[tuple[str, str]]
+    inference: Inference
     health: health.aio.HealthServicer
 
 
@@ -102,6 +109,7 @@ def open_house(config: Config) -> House:
         uploads=uploads,
         job_watch=Watch(lambda ids: catalogue.read(jobs.revisions, ids), config.poll_seconds),
         channel_watch=Watch(lambda keys: catalogue.read(channels.serials, keys), config.poll_seconds),
+        inference=Inference(Engine(catalogue, blobs, limits(config))),
         health=health.aio.HealthServicer(),
     )
 
@@ -110,12 +118,15 @@ def build(house: House) -> grpc.aio.Server:
     """A server with every service, not yet listening."""
     config, catalogue, blobs = house.config, house.catalogue, house.blobs
     server = grpc.aio.server(
-        interceptors=(ErrorInterceptor(),), options=_options(config), maximum_concurrent_rpcs=config.call_limit
+        interceptors=(ErrorInterceptor(quiet=QUIET),),
+        options=_options(config),
+        maximum_concurrent_rpcs=config.call_limit,
     )
     datasets_pb2_grpc.add_DatasetsServicer_to_server(Datasets(catalogue, blobs, house.uploads, config), server)
     jobs_pb2_grpc.add_JobsServicer_to_server(Jobs(catalogue, house.job_watch), server)
     models_pb2_grpc.add_ModelsServicer_to_server(Models(catalogue, blobs, config), server)
     updates_pb2_grpc.add_UpdatesServicer_to_server(Updates(catalogue, blobs, house.channel_watch, config), server)
+    grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(house.inference, server)
     health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
     add_reflection(server, (*SERVICES, health.SERVICE_NAME))
     return server
@@ -166,6 +177,7 @@ async def _drain(house: House, server: grpc.aio.Server) -> None:
     await house.health.enter_graceful_shutdown()
     house.job_watch.close()
     house.channel_watch.close()
+    house.inference.close()
     await server.stop(house.config.drain_seconds)
 
 

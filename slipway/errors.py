@@ -47,6 +47,9 @@ class Reason(StrEnum):
     CHANNEL_NOT_FOUND = "CHANNEL_NOT_FOUND"
     ARTIFACT_NOT_FOUND = "ARTIFACT_NOT_FOUND"
     TARGET_NOT_FOUND = "TARGET_NOT_FOUND"
+    TARGET_NOT_SIGNED = "TARGET_NOT_SIGNED"
+    METADATA_REFUSED = "METADATA_REFUSED"
+    METADATA_EXPIRED = "METADATA_EXPIRED"
     IDENTIFICATION_UNUSABLE = "IDENTIFICATION_UNUSABLE"
     DATASET_EXISTS = "DATASET_EXISTS"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
@@ -60,6 +63,8 @@ class Reason(StrEnum):
     UPLOAD_TAKEN_OVER = "UPLOAD_TAKEN_OVER"
     UPLOADS_EXHAUSTED = "UPLOADS_EXHAUSTED"
     STORAGE_FULL = "STORAGE_FULL"
+    INFERENCE_BUSY = "INFERENCE_BUSY"
+    INFERENCE_UNKNOWN = "INFERENCE_UNKNOWN"
     STORED_FILE_DAMAGED = "STORED_FILE_DAMAGED"
     ARTIFACT_IMMUTABLE = "ARTIFACT_IMMUTABLE"
     VERSION_NOT_INSTALLABLE = "VERSION_NOT_INSTALLABLE"
@@ -215,6 +220,21 @@ CATALOGUE: dict[Reason, Row] = {
     Reason.TARGET_NOT_FOUND: Row(
         "NOT_FOUND", "{field}: there is no target {name}.", "Ask GetMetadata what the channel points at now."
     ),
+    Reason.TARGET_NOT_SIGNED: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {name} may not be installed: {problem}.",
+        "Sign it with the role that may.",
+    ),
+    Reason.METADATA_REFUSED: Row(
+        "DATA_LOSS",
+        "{field}: the signed metadata is refused: {problem}.",
+        "Try again; if this repeats, the server or a proxy damages or replays its answers.",
+    ),
+    Reason.METADATA_EXPIRED: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {problem}.",
+        "Renew the repository's metadata; check the clocks of device and server.",
+    ),
     Reason.IDENTIFICATION_UNUSABLE: Row(
         "FAILED_PRECONDITION",
         "{field}: {name} {problem}.",
@@ -275,6 +295,16 @@ CATALOGUE: dict[Reason, Row] = {
         "RESOURCE_EXHAUSTED",
         "{field}: the upload needs {found} bytes, the server's disk has {limit} left.",
         "Free some space on the server, or send less.",
+    ),
+    Reason.INFERENCE_BUSY: Row(
+        "RESOURCE_EXHAUSTED",
+        "{field}: {name} has no room for more than {limit} waiting windows.",
+        "Try again after a pause, the status says of what length, or send fewer windows at a time.",
+    ),
+    Reason.INFERENCE_UNKNOWN: Row(
+        "NOT_FOUND",
+        "{field}: Request for unknown model: there is no {name}.",
+        "List the models, their versions and channels; an export job adds the bundle that a version needs.",
     ),
     Reason.STORED_FILE_DAMAGED: Row(
         "DATA_LOSS",

@@ -18,6 +18,7 @@ PAGES = [
     "c.md",
     "litert.md",
     "fitting.md",
+    "updates.md",
 ]
 
 
