@@ -6,6 +6,7 @@ hide more (https://protobuf.dev/programming-guides/encoding, field numbers from 
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 from slipway.errors import Reason, Refused
 
@@ -31,6 +32,7 @@ _REFUSED = {
     "tensor": {13: "external data", 14: "external data"},
 }
 _DOMAIN_FIELD = {"node": 7, "opset": 1}
+PART_LIMIT = 100_000  # an empty node is two bytes in the file, and some hundred for whoever loads it
 
 
 def check_graph(data: bytes, field: str = "graph") -> None:
@@ -41,15 +43,15 @@ def check_graph(data: bytes, field: str = "graph") -> None:
         field: named in the refusal.
 
     Raises:
-        Refused: BUNDLE_MALFORMED.
+        Refused: BUNDLE_MALFORMED, or LIMIT_EXCEEDED for more than ``PART_LIMIT`` nodes, attributes and tensors.
     """
     try:
-        _check(data, "model", field)
+        _check(data, "model", field, count(1))
     except (IndexError, KeyError) as error:
         raise _malformed(field, "is not an ONNX file") from error
 
 
-def _check(data: bytes, message: str, path: str) -> None:
+def _check(data: bytes, message: str, path: str, parts: Iterator[int]) -> None:
     for number, value in _wire(data):
         if number in _REFUSED[message] and value != 0:  # data_location 0 is the default: in this file
             raise _malformed(path, f"holds {_REFUSED[message][number]}")
@@ -57,7 +59,9 @@ def _check(data: bytes, message: str, path: str) -> None:
             raise _malformed(path, f"uses operators of the domain {value!r}")
         if number in _ENTERED[message] and isinstance(value, bytes):
             entered = _ENTERED[message][number]
-            _check(value, entered, f"{path}.{entered}")
+            if next(parts) > PART_LIMIT:
+                raise Refused(Reason.LIMIT_EXCEEDED, field=path, found=f"over {PART_LIMIT:,} parts", limit=PART_LIMIT)
+            _check(value, entered, f"{path}.{entered}", parts)
 
 
 def _wire(data: bytes) -> Iterator[tuple[int, int | bytes]]:

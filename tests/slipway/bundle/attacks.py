@@ -246,6 +246,10 @@ ATTACKS: dict[str, tuple[bytes, Reason]] = {
     "an upper-case hash": (with_row(sha256=_ROW["sha256"].upper()), MALFORMED),
     "an unknown role": (with_row(role="firmware"), MALFORMED),
     "no graph": (with_row(role="extra"), MALFORMED),
+    "a crowd of empty nodes": (
+        with_file("graph.onnx", FILES["graph.onnx"] + 1100 * (b"\x3a\xc8\x01" + 100 * b"\x0a\x00")),
+        Reason.LIMIT_EXCEEDED,
+    ),
     "two graphs": (with_file("second.onnx", FILES["graph.onnx"], "graph"), MALFORMED),
     "a manifest over its limit": (bundle(b" " * (MANIFEST_LIMIT_BYTES + 1)), Reason.LIMIT_EXCEEDED),
     "no JSON": (bundle(b"hello"), MALFORMED),
