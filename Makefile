@@ -28,9 +28,10 @@ $(READY): requirements.lock pyproject.toml slipway/pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e slipway -e .
 	@touch $@
 
+DEMO ?=  # more options of the demo, such as --windows 200000
 demo: $(READY)  ## Take a model from simulation to a device that runs it offline
 	@test -n "$(SLIPWAY_DATA)" || $(BIN)/slipway-server data fetch wall_following --to out/data || true
-	@$(BIN)/slipway-server demo --out out/demo --data "$(or $(SLIPWAY_DATA),out/data)"
+	@$(BIN)/slipway-server demo --out out/demo --data "$(or $(SLIPWAY_DATA),out/data)" $(DEMO)
 
 test: $(READY)  ## Run every test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
