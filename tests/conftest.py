@@ -1,11 +1,6 @@
 """What every test shares: a process that has room for the next compiled program, and examples that a seed fixes."""
 
-import os
 from collections.abc import Iterator
-
-# Tests compile thousands of small programs and run each a few times: compiling them with less care takes a third off.
-# Set before anything imports JAX; workers and servers that tests start inherit it.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 
 import pytest
 from hypothesis import settings

@@ -15,7 +15,7 @@ from slipway.errors import Reason, Refused
 from slipway.windows import Targets, Values
 
 FLIGHTS = 21  # of 12 windows
-DRAWS = 100
+DRAWS = 200
 WORLD = pendulum(31)
 QUIET = {
     "length_1_m": 0.2, "length_2_m": 0.3, "mass_1_kg": 0.6, "com_1_m": 0.2, "rotor_kg_m2": 3e-5, "slip_rad_s": 0.3,
@@ -60,7 +60,7 @@ def test_intervals_of_ninety_percent_hold_ninety_percent() -> None:
         narrow.append(error < 1.645 * np.sqrt(np.diag(peak.covariance)))
         inside.append(error < 1.645 * np.sqrt(np.diag(wider.covariance)))
     assert 0.85 <= np.mean(inside) <= 0.95
-    assert np.mean(inside, axis=0).min() >= 0.75  # of 100 draws at 0.9: five standard deviations
+    assert np.mean(inside, axis=0).min() >= 0.8
     assert np.mean(narrow) < 0.85  # noise and blur in the windows bend the fit, which residuals alone do not tell
 
 
