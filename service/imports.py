@@ -100,7 +100,7 @@ class Imports:
         needed, free = (
             2 * header.size_bytes,
             shutil.disk_usage(self._folder).free,
-        )  # the whole file is copied to the blobs
+        )  # a whole file is copied to the blobs
         if needed > free:
             raise Refused(Reason.STORAGE_FULL, field="header.size_bytes", found=needed, limit=free)
         with NamedTemporaryFile(dir=self._folder, suffix=".part") as part:
@@ -118,13 +118,9 @@ class Imports:
                     digest.update(piece)
                     await asyncio.to_thread(part.write, piece)
         except TimeoutError:
-            words = {
-                "problem": f"needs to be sent within {seconds:.0f} s",
-                "found": f"{size} of {header.size_bytes} bytes",
-            }
-            raise Refused(
-                Reason.FIELD_INVALID, field="data", **words, remedy="Send it again, without a pause."
-            ) from None
+            problem, found = f"needs to be sent within {seconds:.0f} s", f"{size} of {header.size_bytes} bytes"
+            words = {"problem": problem, "found": found, "remedy": "Send it again, without a pause."}
+            raise Refused(Reason.FIELD_INVALID, field="data", **words) from None
         if size != header.size_bytes:
             raise _unlike(f"needs {header.size_bytes} bytes, as the header says", size)
         if digest.hexdigest() != header.sha256:

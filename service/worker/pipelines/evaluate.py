@@ -27,7 +27,8 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
     stages = Stages(context)
     with stages.stage("reading"):
         learned = optional(context, spec.version, "model")
-        task = Model.from_bytes(learned).task if learned else context.task(spec.version)
+        model = Model.from_bytes(learned) if learned else None
+        task = model.task if model else context.task(spec.version)
         stored = context.dataset(spec.dataset)
         check_fit(stored, task, "evaluate.dataset")
         said = answered(np.asarray(stored.labels))
@@ -37,7 +38,8 @@ def evaluate(spec: EvaluateSpec, context: Context) -> Outcome:
         labels = np.asarray(stored.labels)[said]
     with stages.stage("answering"):
         if spec.form == "learned":
-            answers = logits(Model.from_bytes(context.artifact(spec.version, "model")), values)
+            assert model is not None, "a version without layers is refused when such a job is created"
+            answers = logits(model, values)
         else:
             answers = run(context.artifact(spec.version, spec.form), values)
     if task.outputs:
