@@ -80,7 +80,7 @@ class Profile:
     def __str__(self) -> str:
         limits = [f"{self.flash_bytes / 1000:g} kB flash", f"{self.ram_bytes / 1000:g} kB RAM"]
         if self.latency_s is not None:
-            limits.append(f"{self.latency_s * 1000:g} ms at {self.instructions_per_s / 1e6:g} M instructions/s")
+            limits.append(f"{self.latency_s * 1000:g} ms at {self.instructions_per_s / 1e6:.3g} M instructions/s")
         return f"{self.name}: {', '.join(limits)}"
 
 
