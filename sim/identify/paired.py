@@ -88,27 +88,34 @@ def widened(world: World, prior: Prior, peak: Peak, window_count: int, seed: int
     Args:
         window_count: of the recording; the simulated ones have about as many.
     """
-    flight_count = max(1, window_count // windows_a_flight(world))
+    windows = windows_a_flight(world)
+    flight_count = max(1, window_count // windows)
     drawing, flying = jax.random.split(jax.random.key(seed))
     chance = np.asarray(jax.random.normal(drawing, (RECORDINGS, len(peak.latents))), np.float64)
     devices = peak.latents + chance @ np.linalg.cholesky(peak.covariance).T
     each = np.repeat(devices, flight_count, axis=0)
     values, labels = world.simulate(flying, placed(prior, jnp.asarray(each, jnp.float32)))
-    recorded = (np.asarray(part).reshape(RECORDINGS, -1, *part.shape[1:]) for part in (values, labels))
+    recorded = [np.asarray(part).reshape(RECORDINGS, -1, *part.shape[1:]) for part in (values, labels)]
+    moving = _moving(world, prior, recorded[0][0])
     found = [
-        errors(*linearised(world, prior, some, answers)(device), device, peak.correlated)
+        errors(*_linearised(world, prior, some, answers, moving)(device), device, peak.correlated)
         for device, some, answers in zip(devices, *recorded, strict=True)
     ]
     wider = STUDENT * np.maximum(1.0, np.sqrt(np.mean(np.square(found), axis=0)))
-    evaluations = peak.evaluations + RECORDINGS * flight_count * windows_a_flight(world)
+    evaluations = peak.evaluations + RECORDINGS * flight_count * windows
     return peak._replace(covariance=peak.covariance * np.outer(wider, wider), evaluations=evaluations)
 
 
 def linearised(world: World, prior: Prior, values: Values, labels: Targets) -> Linearised:
     """Latents → residuals and the answers' jacobian, a chunk at a time so that memory stays bounded."""
+    return _linearised(world, prior, values, labels, _moving(world, prior, values))
+
+
+def _linearised(
+    world: World, prior: Prior, values: Values, labels: Targets, moving: npt.NDArray[np.float32]
+) -> Linearised:
     padding = -len(values) % CHUNK
     chunks = np.concatenate([values, np.repeat(values[-1:], padding, axis=0)]).reshape(-1, CHUNK, *values.shape[1:])
-    moving = _moving(world, prior, np.resize(values, (PROBED, *values.shape[1:])))
     one = _differentiated(world, prior)
 
     def at(latents: Array) -> tuple[Array, Array]:
@@ -123,7 +130,8 @@ def linearised(world: World, prior: Prior, values: Values, labels: Targets) -> L
 def _moving(world: World, prior: Prior, values: Values) -> npt.NDArray[np.float32]:
     """Unit vectors (some, latents) of the latents that answers depend on: what drives a device, they do not."""
     every = np.eye(_size(prior), dtype=np.float32)
-    slopes = _differentiated(world, prior)(jnp.zeros(len(every)), values, every)[1]
+    probed = np.resize(values, (PROBED, *values.shape[1:]))
+    slopes = _differentiated(world, prior)(jnp.zeros(len(every)), probed, every)[1]
     return every[np.asarray(jnp.abs(slopes).max((0, 1)) > 0)]
 
 

@@ -9,7 +9,7 @@ recording, lies between the flights, and the rest between recordings:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -58,8 +58,9 @@ class Recordings:
     latents: npt.NDArray[np.float32]
 
 
+@lru_cache(maxsize=8)
 def windows_a_flight(world: World) -> int:
-    """How many windows one flight gives; simulates one batch of flights."""
+    """How many windows one flight gives; simulates one batch of flights, once for a world."""
     values, _ = world.simulate(jax.random.key(0), world.prior.sample(jax.random.key(0), world.flight_count))
     return len(values) // world.flight_count
 
