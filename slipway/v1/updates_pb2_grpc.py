@@ -55,6 +55,21 @@ class UpdatesStub:
                 request_serializer=slipway_dot_v1_dot_updates__pb2.ReportStatusRequest.SerializeToString,
                 response_deserializer=slipway_dot_v1_dot_updates__pb2.ReportStatusResponse.FromString,
                 _registered_method=True)
+        self.ReportHealth = channel.unary_unary(
+                '/slipway.v1.Updates/ReportHealth',
+                request_serializer=slipway_dot_v1_dot_updates__pb2.ReportHealthRequest.SerializeToString,
+                response_deserializer=slipway_dot_v1_dot_updates__pb2.ReportHealthResponse.FromString,
+                _registered_method=True)
+        self.GetRepositoryFile = channel.unary_unary(
+                '/slipway.v1.Updates/GetRepositoryFile',
+                request_serializer=slipway_dot_v1_dot_updates__pb2.GetRepositoryFileRequest.SerializeToString,
+                response_deserializer=slipway_dot_v1_dot_updates__pb2.RepositoryFile.FromString,
+                _registered_method=True)
+        self.RelayReport = channel.unary_unary(
+                '/slipway.v1.Updates/RelayReport',
+                request_serializer=slipway_dot_v1_dot_updates__pb2.RelayReportRequest.SerializeToString,
+                response_deserializer=slipway_dot_v1_dot_updates__pb2.RelayReportResponse.FromString,
+                _registered_method=True)
 
 
 class UpdatesServicer:
@@ -89,6 +104,27 @@ class UpdatesServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportHealth(self, request, context):
+        """Tells how the model does on a device: how far its input is from home, and how a candidate does beside it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRepositoryFile(self, request, context):
+        """Sends a file of the update repository's metadata: what is signed, and by whom. Its targets come by DownloadTarget.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RelayReport(self, request, context):
+        """Takes what a device has signed and a gateway carries: a gateway cannot speak for a device.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_UpdatesServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -111,6 +147,21 @@ def add_UpdatesServicer_to_server(servicer, server):
                     servicer.ReportStatus,
                     request_deserializer=slipway_dot_v1_dot_updates__pb2.ReportStatusRequest.FromString,
                     response_serializer=slipway_dot_v1_dot_updates__pb2.ReportStatusResponse.SerializeToString,
+            ),
+            'ReportHealth': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportHealth,
+                    request_deserializer=slipway_dot_v1_dot_updates__pb2.ReportHealthRequest.FromString,
+                    response_serializer=slipway_dot_v1_dot_updates__pb2.ReportHealthResponse.SerializeToString,
+            ),
+            'GetRepositoryFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRepositoryFile,
+                    request_deserializer=slipway_dot_v1_dot_updates__pb2.GetRepositoryFileRequest.FromString,
+                    response_serializer=slipway_dot_v1_dot_updates__pb2.RepositoryFile.SerializeToString,
+            ),
+            'RelayReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.RelayReport,
+                    request_deserializer=slipway_dot_v1_dot_updates__pb2.RelayReportRequest.FromString,
+                    response_serializer=slipway_dot_v1_dot_updates__pb2.RelayReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -222,6 +273,87 @@ class Updates:
             '/slipway.v1.Updates/ReportStatus',
             slipway_dot_v1_dot_updates__pb2.ReportStatusRequest.SerializeToString,
             slipway_dot_v1_dot_updates__pb2.ReportStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportHealth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slipway.v1.Updates/ReportHealth',
+            slipway_dot_v1_dot_updates__pb2.ReportHealthRequest.SerializeToString,
+            slipway_dot_v1_dot_updates__pb2.ReportHealthResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRepositoryFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slipway.v1.Updates/GetRepositoryFile',
+            slipway_dot_v1_dot_updates__pb2.GetRepositoryFileRequest.SerializeToString,
+            slipway_dot_v1_dot_updates__pb2.RepositoryFile.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelayReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/slipway.v1.Updates/RelayReport',
+            slipway_dot_v1_dot_updates__pb2.RelayReportRequest.SerializeToString,
+            slipway_dot_v1_dot_updates__pb2.RelayReportResponse.FromString,
             options,
             channel_credentials,
             insecure,
