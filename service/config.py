@@ -16,6 +16,14 @@ class Config:
 
     data_folder: Annotated[Path, "folder that holds everything the server keeps"] = Path("slipway-data")
     address: Annotated[str, "host:port to listen on; port 0 lets the system choose"] = "127.0.0.1:8471"
+    tls: Annotated[str, "auto: clients need certificates except on loopback; always; or never"] = "auto"
+    tls_names: Annotated[str, "more names by which clients reach the server, with commas between"] = ""
+    tls_certificate: Annotated[str, "PEM file: the server's certificate and its chain, of a CA of yours"] = ""
+    tls_key: Annotated[str, "PEM file: the key to it"] = ""
+    tls_client_ca: Annotated[str, "PEM file: the CA of the clients' certificates"] = ""
+    enrolment_address: Annotated[str, "host:port for who has no certificate yet; empty: the next port"] = ""
+    handshake_seconds: Annotated[float, "how long a connection may take to begin"] = 10.0
+    silence_seconds: Annotated[float, "how long the next message of an upload may take"] = 120.0
     database_url: Annotated[str, "SQLAlchemy URL of the catalogue; empty: SQLite in the data folder"] = ""
     blob_url: Annotated[str, "obstore URL of the blobs, e.g. s3://bucket/prefix; empty: in the data folder"] = ""
     worker_count: Annotated[int, "worker processes"] = 1
@@ -24,6 +32,7 @@ class Config:
     lease_seconds: Annotated[float, "a job whose worker is silent for so long is given to another one"] = 15.0
     heartbeat_seconds: Annotated[float, "how often a worker says that it is alive"] = 2.0
     poll_seconds: Annotated[float, "how often the server looks for changes and an idle worker for jobs"] = 0.2
+    loop_seconds: Annotated[float, "how often policies and rollouts are looked after"] = 2.0
     upload_window_limit: Annotated[int, "windows in one upload"] = 10_000_000
     upload_size_limit_bytes: Annotated[int, "bytes in one upload"] = 16 << 30
     open_upload_limit: Annotated[int, "uploads that may be under way at the same time"] = 64
@@ -35,6 +44,11 @@ class Config:
     inference_queue_limit: Annotated[int, "windows that may wait for one version; more are refused"] = 1024
     inference_memory_limit_bytes: Annotated[int, "memory for versions that answer"] = 512 << 20
     call_limit: Annotated[int, "calls in flight at the same time, idle watches included"] = 20_000
+    trust_snapshot_key: Annotated[str, "address of the key that signs snapshots; empty: updates are not signed"] = ""
+    trust_timestamp_key: Annotated[str, "address of the key that signs timestamps"] = ""
+    trust_adapter_key: Annotated[str, "address of the adapter's key, for adapted versions"] = ""
+    trust_gate_key: Annotated[str, "address of the gate's key, for adapted versions"] = ""
+    http_address: Annotated[str, "host:port for stock clients of The Update Framework by plain HTTP; empty: none"] = ""
     drain_seconds: Annotated[float, "how long calls in flight may go on while the server stops"] = 5.0
 
 

@@ -3,7 +3,7 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,10 +29,10 @@ def only_server(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def announced(folder: Path, address: str) -> Iterator[None]:
-    """Keep ``server.json`` with the address and the process id in ``folder``, for the time that the server listens."""
+def announced(folder: Path, addresses: Mapping[str, str]) -> Iterator[None]:
+    """Keep ``server.json`` with the addresses and the process id in ``folder`` while the server listens."""
     ready, part = folder / READY_FILE, folder / f"{READY_FILE}.part"
-    part.write_text(json.dumps({"address": address, "pid": os.getpid()}))
+    part.write_text(json.dumps({**addresses, "pid": os.getpid()}))
     part.rename(ready)
     try:
         yield

@@ -39,7 +39,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
-        kind, make = _kind(handler)
+        kind, make = kind_of(handler)
         behaviour = getattr(handler, kind)
         wrap = _wrap_generator if inspect.isasyncgenfunction(inspect.unwrap(behaviour)) else _wrap_coroutine
         self._wrapped[method] = make(
@@ -50,7 +50,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         return self._wrapped[method]
 
 
-def _kind(handler: Any) -> tuple[str, Callable[..., Handler]]:
+def kind_of(handler: Any) -> tuple[str, Callable[..., Handler]]:
+    """The name of the handler's behaviour, and what makes such a handler."""
     makers: dict[tuple[bool, bool], tuple[str, Callable[..., Handler]]] = {
         (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
         (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),

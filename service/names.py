@@ -15,6 +15,10 @@ VERSION = "models/{model}/versions/{version}"
 ARTIFACT = "models/{model}/versions/{version}/artifacts/{artifact}"
 JOB_ARTIFACT = "jobs/{job}/artifacts/{artifact}"
 CHANNEL = "models/{model}/channels/{channel}"
+ROLLOUT = "models/{model}/rollouts/{rollout}"
+POLICY = "models/{model}/policy"
+DEVICE = "devices/{device}"
+IDENTITY = "identities/{identity}"
 
 
 def parts(pattern: str, name: str, field: str) -> tuple[str, ...]:
@@ -36,7 +40,7 @@ def parts(pattern: str, name: str, field: str) -> tuple[str, ...]:
 def _fits(place: str, part: str) -> bool:
     if not place.startswith("{"):
         return part == place
-    return (NUMBER if place == "{version}" else PART).fullmatch(part) is not None
+    return (NUMBER if place in ("{version}", "{rollout}") else PART).fullmatch(part) is not None
 
 
 def dataset_id(name: str, field: str) -> str:
@@ -82,6 +86,32 @@ def channel_key(name: str, field: str) -> tuple[str, str]:
     """Model and channel of ``"models/{model}/channels/{channel}"``."""
     model, channel = parts(CHANNEL, name, field)
     return model, channel
+
+
+def rollout_key(name: str, field: str) -> tuple[str, int]:
+    """Model and number of ``"models/{model}/rollouts/{rollout}"``."""
+    model, number = parts(ROLLOUT, name, field)
+    return model, int(number)
+
+
+def policy_model(name: str, field: str) -> str:
+    """The model in ``"models/{model}/policy"``."""
+    return parts(POLICY, name, field)[0]
+
+
+def device_id(name: str, field: str) -> str:
+    """The id in ``"devices/{device}"``."""
+    return parts(DEVICE, name, field)[0]
+
+
+def rollout_name(model: str, number: int) -> str:
+    """``"models/{model}/rollouts/{rollout}"``."""
+    return f"models/{model}/rollouts/{number}"
+
+
+def identity_id(name: str, field: str) -> str:
+    """The id in ``"identities/{identity}"``."""
+    return parts(IDENTITY, name, field)[0]
 
 
 def version_name(model: str, number: int) -> str:

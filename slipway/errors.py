@@ -83,6 +83,29 @@ class Reason(StrEnum):
     EDGE_FOLDER_BUSY = "EDGE_FOLDER_BUSY"
     EDGE_STATE_DAMAGED = "EDGE_STATE_DAMAGED"
     NOTHING_INSTALLED = "NOTHING_INSTALLED"
+    MODEL_FAILED = "MODEL_FAILED"
+    HEALTH_GATE = "HEALTH_GATE"
+    BOOT_LOOP = "BOOT_LOOP"
+    REPORT_NOT_SIGNED = "REPORT_NOT_SIGNED"
+    REPORT_STALE = "REPORT_STALE"
+    GATEWAY_FULL = "GATEWAY_FULL"
+    GATEWAY_CLOSED = "GATEWAY_CLOSED"
+    SERVER_AWAY = "SERVER_AWAY"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    CERTIFICATE_REFUSED = "CERTIFICATE_REFUSED"
+    ENROLMENT_REFUSED = "ENROLMENT_REFUSED"
+    ENROLMENT_BUSY = "ENROLMENT_BUSY"
+    ENROLMENT_CLOSED = "ENROLMENT_CLOSED"
+    IDENTITY_NOT_FOUND = "IDENTITY_NOT_FOUND"
+    IDENTITY_EXISTS = "IDENTITY_EXISTS"
+    IDENTITY_MISSING = "IDENTITY_MISSING"
+    IDENTITY_UNUSABLE = "IDENTITY_UNUSABLE"
+    SERVER_NOT_TRUSTED = "SERVER_NOT_TRUSTED"
+    STREAM_SILENT = "STREAM_SILENT"
+    ROLLOUT_NOT_FOUND = "ROLLOUT_NOT_FOUND"
+    ROLLOUT_ENDED = "ROLLOUT_ENDED"
+    POLICY_NOT_FOUND = "POLICY_NOT_FOUND"
+    DEVICE_NOT_FOUND = "DEVICE_NOT_FOUND"
 
 
 @dataclass(frozen=True)
@@ -381,10 +404,110 @@ CATALOGUE: dict[Reason, Row] = {
         "{field}: {found} cannot be read: {problem}.",
         "Run the agent once with its server in reach; it sets the file aside and installs afresh.",
     ),
+    Reason.REPORT_NOT_SIGNED: Row(
+        "PERMISSION_DENIED",
+        "{field}: the report of {name} is not signed by it: {problem}.",
+        "Sign it on the device with the key of its certificate; enrol the device if it has none.",
+    ),
+    Reason.REPORT_STALE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the report was signed at {found}: {problem}.",
+        "Set the device's clock; send a report anew, not an old one again.",
+    ),
+    Reason.GATEWAY_FULL: Row(
+        "RESOURCE_EXHAUSTED",
+        "{field}: the gateway has no room for more {name} than {limit}.",
+        "Try again when the gateway has reached its server.",
+    ),
+    Reason.GATEWAY_CLOSED: Row(
+        "FAILED_PRECONDITION",
+        "{field}: the gateway's operator lets no {name} pass.",
+        "Keep them, or ask the operator to start the gateway with another --windows.",
+    ),
+    Reason.SERVER_AWAY: Row(
+        "UNAVAILABLE",
+        "{field}: the gateway has no {name} and cannot reach its server: {problem}.",
+        "Try again later.",
+    ),
     Reason.NOTHING_INSTALLED: Row(
         "FAILED_PRECONDITION",
         "{field}: no version is installed in {found}.",
         "Run `slipway edge install-once` with the server in reach first.",
+    ),
+    Reason.MODEL_FAILED: Row(
+        "INTERNAL",
+        "{field}: the model {name} gave no answer: {problem}.",
+        "Send the next window; a version that fails while it is on trial is taken back by itself.",
+    ),
+    Reason.HEALTH_GATE: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {name} did not stand its trial: {problem}.",
+        "Publish another version; `slipway edge forget-refusals` lets the device try this one again.",
+    ),
+    Reason.BOOT_LOOP: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {found} starts with {name} did not end well, {limit} are allowed while it is on trial.",
+        "Publish another version; `slipway edge forget-refusals` lets the device try this one again.",
+    ),
+    Reason.PERMISSION_DENIED: Row(
+        "PERMISSION_DENIED",
+        "{field}: the identity {name} may not do this.",
+        "Use an identity whose role and id allow it; docs/security.md has the table.",
+    ),
+    Reason.CERTIFICATE_REFUSED: Row(
+        "UNAUTHENTICATED",
+        "{field}: the certificate is not accepted: {problem}.",
+        "Ask an operator for a new token and enrol again.",
+    ),
+    Reason.ENROLMENT_REFUSED: Row(
+        "PERMISSION_DENIED",
+        "{field}: the enrolment token is not accepted.",
+        "Ask for a new one: each enrols one id, once, until it expires.",
+    ),
+    Reason.ENROLMENT_BUSY: Row(
+        "RESOURCE_EXHAUSTED",
+        "{field}: {found} tokens that are not accepted came from this address within a minute.",
+        "Try again after a pause, the status says of what length.",
+    ),
+    Reason.ENROLMENT_CLOSED: Row("FAILED_PRECONDITION", "{field}: this server enrols nobody: {problem}.", "{remedy}"),
+    Reason.IDENTITY_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no identity {name}.", "List the identities, or enrol it first."
+    ),
+    Reason.IDENTITY_EXISTS: Row(
+        "ALREADY_EXISTS",
+        "{field}: {name} has a certificate that is accepted until {found}.",
+        "Renew that one, or revoke the identity first.",
+    ),
+    Reason.IDENTITY_MISSING: Row(
+        "FAILED_PRECONDITION",
+        "{field}: {found} is another machine, and no identity was given.",
+        "Enrol with `slipway identity enrol` and name the folder with --identity or SLIPWAY_IDENTITY; "
+        "--identity none sends in the clear.",
+    ),
+    Reason.IDENTITY_UNUSABLE: Row("FAILED_PRECONDITION", "{field}: {found} holds no identity: {problem}.", "{remedy}"),
+    Reason.SERVER_NOT_TRUSTED: Row(
+        "UNAUTHENTICATED",
+        "{field}: {name} is not the server that the token was made by: {problem}.",
+        "Nothing secret was sent. Check the address, and where the token comes from.",
+    ),
+    Reason.STREAM_SILENT: Row(
+        "DEADLINE_EXCEEDED",
+        "{field}: nothing came for {limit} seconds.",
+        "Open the stream again and go on where the upload stands.",
+    ),
+    Reason.ROLLOUT_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: there is no rollout {name}.", "List the rollouts of the model."
+    ),
+    Reason.ROLLOUT_ENDED: Row(
+        "FAILED_PRECONDITION", "{field}: {name} has ended: {problem}.", "Begin another rollout of the version."
+    ),
+    Reason.POLICY_NOT_FOUND: Row(
+        "NOT_FOUND", "{field}: the model has no policy {name}.", "Set one first: it names the dataset to adapt to."
+    ),
+    Reason.DEVICE_NOT_FOUND: Row(
+        "NOT_FOUND",
+        "{field}: nothing was heard of {name}.",
+        "List the devices; one is known once it has asked or told something.",
     ),
 }
 

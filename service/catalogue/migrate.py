@@ -8,7 +8,7 @@ from service.catalogue import tables
 from service.catalogue.engine import Catalogue
 from slipway.errors import Reason, Refused
 
-HEAD = "0002"
+HEAD = "0005"
 FOLDER = Path(__file__).parent / "migrations"
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -150,6 +151,7 @@ channels = Table(
     Column("id", ID, primary_key=True),
     Column("number", Integer, nullable=False),  # of the version
     Column("serial", Integer, nullable=False),  # moves so far
+    Column("rollout_serial", Integer, nullable=False, server_default="0"),  # moves of rollouts on it so far
     ForeignKeyConstraint(["model_id", "number"], ["versions.model_id", "versions.number"]),
 )
 
@@ -186,4 +188,112 @@ requests = Table(
     Column("digest", String(64), nullable=False),  # of the method and the request
     Column("answer", Text, nullable=False),  # id of what the request made
     Column("time_us", BigInteger, nullable=False, index=True),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("create_us", BigInteger, nullable=False),
+)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("sha256", String(64), primary_key=True),  # of the certificate (DER)
+    Column("identity_id", ID, ForeignKey("identities.id"), nullable=False, index=True),
+    Column("serial_number", String(40), nullable=False),  # hexadecimal
+    Column("public_key", Text, nullable=False),  # SubjectPublicKeyInfo (PEM)
+    Column("create_us", BigInteger, nullable=False),
+    Column("expire_us", BigInteger, nullable=False),
+    Column("revoke_us", BigInteger, index=True),
+)
+
+enrolment_tokens = Table(
+    "enrolment_tokens",
+    metadata,
+    Column("sha256", String(64), primary_key=True),  # of the secret, which nobody keeps
+    Column("identity_id", ID, nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("create_us", BigInteger, nullable=False),
+    Column("expire_us", BigInteger, nullable=False),
+    Column("use_us", BigInteger),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("model_id", ID, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("channel_id", ID, nullable=False),
+    Column("base", Integer, nullable=False),  # version that the channel pointed at when it began
+    Column("serial", Integer, nullable=False),  # of the channel when it began
+    Column("version", Integer, nullable=False),  # the candidate
+    Column("plan", Document, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("stage", Integer, nullable=False),
+    Column("judged", Document, nullable=False),  # all that the judge knows
+    Column("create_us", BigInteger, nullable=False),
+    Column("change_us", BigInteger, nullable=False),  # of state or stage
+    ForeignKeyConstraint(["model_id", "channel_id"], ["channels.model_id", "channels.id"]),
+    ForeignKeyConstraint(["model_id", "version"], ["versions.model_id", "versions.number"]),
+)
+
+rollout_events = Table(
+    "rollout_events",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("model_id", ID, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("time_us", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", Integer, nullable=False),
+    ForeignKeyConstraint(["model_id", "number"], ["rollouts.model_id", "rollouts.number"]),
+    Index(None, "model_id", "number"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("model_id", ID),  # that it follows, as far as it told
+    Column("channel_id", ID),  # that it follows
+    Column("number", Integer),  # version that answers there
+    Column("drift", Float),
+    Column("window_count", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),  # of its last report on health
+    Column("report_us", BigInteger),  # when it told something last
+    Column("seen_us", BigInteger, nullable=False),  # when it was heard of last, to the day
+    Index(None, "model_id", "channel_id"),
+)
+
+policies = Table(
+    "policies",
+    metadata,
+    Column("model_id", ID, ForeignKey("models.id"), primary_key=True),
+    Column("target", ID, nullable=False),  # dataset
+    Column("settings", Document, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("progress", Document, nullable=False),  # of the round
+)
+
+policy_events = Table(
+    "policy_events",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("model_id", ID, ForeignKey("policies.model_id"), nullable=False, index=True),
+    Column("time_us", BigInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("phase", String(16), nullable=False),
+)
+
+relayed_reports = Table(
+    "relayed_reports",
+    metadata,
+    Column("device_id", ID, primary_key=True),
+    Column("sha256", String(64), primary_key=True),  # of the report as it was signed
+    Column("time_us", BigInteger, nullable=False),  # when it was signed
+    Column("is_status", Boolean, nullable=False),
 )

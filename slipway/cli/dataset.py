@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from slipway.cli import show
-from slipway.cli.options import DEFAULT_SERVER, Json, ReadableFile, Server, example, group, read_array
+from slipway.cli.options import (
+    DEFAULT_SERVER,
+    IdentityFolder,
+    Json,
+    ReadableFile,
+    Server,
+    connect,
+    example,
+    group,
+    read_array,
+)
 from slipway.errors import Reason, Refused
 from slipway.names import dataset_name
 
@@ -37,14 +47,13 @@ def create(
     ] = "",
     display_name: Annotated[str, typer.Option(help="Free text for people.")] = "",
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Create an empty dataset for one kind of sensor: that of a model, or one that you describe."""
-    from slipway.client import connect
-
     if (not model) == (sensor is None):
         raise typer.BadParameter("Give either --from MODEL or --sensor FILE.")
-    with connect(server) as client:
+    with connect(server, identity) as client:
         spec, names, columns = _of_model(client, model) if sensor is None else (_sensor_file(sensor), (), ())
         if classes or outputs:
             names, columns = tuple(filter(None, classes.split(","))), _outputs(outputs)
@@ -53,22 +62,18 @@ def create(
 
 
 @app.command("list", epilog=example("dataset list --json"))
-def list_(server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+def list_(server: Server = DEFAULT_SERVER, identity: IdentityFolder = "", as_json: Json = False) -> None:
     """List the datasets."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = list(client.datasets.list())
     columns = ("dataset", "windows>", "labelled>", "shape", "rate>", "created")
     show.emit(found, as_json, lambda: show.table(columns, map(_row, found), "There is no dataset yet."))
 
 
 @app.command("show", epilog=example("dataset show garage"))
-def show_(name: Name, server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+def show_(name: Name, server: Server = DEFAULT_SERVER, identity: IdentityFolder = "", as_json: Json = False) -> None:
     """Show one dataset."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = client.datasets.get(name)
     show.emit(found, as_json, lambda: _describe(found))
 
@@ -78,14 +83,13 @@ def delete(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Delete a dataset and its windows."""
-    from slipway.client import connect
-
     if not yes:
         typer.confirm(f"Delete {name} and all of its windows?", abort=True, err=True)
-    with connect(server) as client:
+    with connect(server, identity) as client:
         client.datasets.delete(name)
     show.emit({"deleted": name}, as_json, lambda: show.console().print(f"deleted {name}"))
 
@@ -98,32 +102,37 @@ def upload(
     labels: LabelsKey = "",
     upload_id: Annotated[str, typer.Option(help="A UUID; made from the content if you give none.")] = "",
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Upload windows (count, time, channels) from an .npz or .npy file.
 
     The same command again goes on where a broken one stopped; windows that are already there are not added twice.
     """
-    from slipway.client import connect
     from slipway.client.uploads import content_id
 
     windows = read_array(file, values).astype("float32", copy=False)
     marks = _answers(file, labels) if labels else None
     chosen = upload_id or content_id(dataset_name(name), windows, marks)
-    with connect(server) as client, show.bar(f"uploading {file.name}", "windows") as progress:
+    with connect(server, identity) as client, show.bar(f"uploading {file.name}", "windows") as progress:
         done = client.datasets.upload_windows(name, windows, marks, upload_id=chosen, progress=progress)
     show.emit(done, as_json, lambda: show.console().print(f"uploaded {done.window_count:,} windows to {name}"))
 
 
 @app.command("upload-statistics", epilog=example("dataset upload-statistics garage recording.npz --values x"))
 def upload_statistics(
-    name: Name, file: ReadableFile, values: ValuesKey = "values", server: Server = DEFAULT_SERVER, as_json: Json = False
+    name: Name,
+    file: ReadableFile,
+    values: ValuesKey = "values",
+    server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
+    as_json: Json = False,
 ) -> None:
     """Send only count, mean and deviation per channel; the windows stay here."""
-    from slipway.client import connect, statistics_of
+    from slipway.client import statistics_of
 
     found = statistics_of(read_array(file, values).astype("float64"))
-    with connect(server) as client:
+    with connect(server, identity) as client:
         merged = client.datasets.upload_statistics(name, found)
     words = f"sent the statistics of {found.count:,} samples to {merged.name}"
     show.emit(merged, as_json, lambda: show.console().print(words))

@@ -8,7 +8,7 @@ import typer
 from slipway.cli import show
 from slipway.cli.job_options import candidate_of, curriculum_of, json_file, weighted
 from slipway.cli.job_view import describe
-from slipway.cli.options import DEFAULT_SERVER, Json, Server, Wait, example, group
+from slipway.cli.options import DEFAULT_SERVER, IdentityFolder, Json, Server, Wait, connect, example, group
 
 if TYPE_CHECKING:
     from slipway.client import Client
@@ -40,17 +40,16 @@ def pretrain(
     seed: Seed = 0,
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Learn a base from a simulated world or from labelled windows."""
-    from slipway.client import connect
-
     if bool(world) == bool(dataset):
         raise typer.BadParameter("Give either --world or --dataset.")
     if dataset and (prior or identification or curriculum):
         raise typer.BadParameter("--prior, --identification and --curriculum go with --world.")
     rows = json_file(prior) if prior else None
-    with connect(server) as client:
+    with connect(server, identity) as client:
         made = client.jobs.pretrain(
             model,
             world=world,
@@ -96,12 +95,11 @@ def adapt(
     seed: Seed = 0,
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Fit a version to what a device measures; the gate decides whether the change is worth it."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         made = client.jobs.adapt(
             base,
             targets[0] if len(targets) == 1 else targets,
@@ -139,12 +137,11 @@ def export(
     simd: Annotated[bool, typer.Option("--simd", help="C for cores with the DSP extension.")] = False,
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Make the files that devices run: float and int8 ONNX, C99, the bundle, and a delta from the parent's bundle."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         made = client.jobs.export(
             version,
             calibration,
@@ -181,11 +178,10 @@ def fit(
     seed: Seed = 0,
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Find the most accurate net that a device can hold and run in time; it learns from a larger one."""
-    from slipway.client import connect
-
     limits = {
         "flash_bytes": flash,
         "ram_bytes": ram,
@@ -195,7 +191,7 @@ def fit(
         "core": core,
     }
     effort = {"candidate_count": candidates, "round_step_counts": steps}
-    with connect(server) as client:
+    with connect(server, identity) as client:
         made = client.jobs.fit(
             model,
             base,
@@ -215,14 +211,13 @@ def evaluate(
     form: Annotated[str, typer.Option(help='"learned", "float_onnx" or "int8_onnx".')] = "learned",
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Measure a version on labelled windows."""
-    from slipway.client import connect
-
     if form not in ("learned", "float_onnx", "int8_onnx"):
         raise typer.BadParameter('--form is "learned", "float_onnx" or "int8_onnx".')
-    with connect(server) as client:
+    with connect(server, identity) as client:
         _created(client, client.jobs.evaluate(version, dataset, form=form), wait, as_json)
 
 
@@ -242,13 +237,12 @@ def identify(
     seed: Seed = 0,
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Fit a simulator to a recording: which parameters made it, and can the simulator make it at all?"""
-    from slipway.client import connect
-
     rows = json_file(prior) if prior else None
-    with connect(server) as client:
+    with connect(server, identity) as client:
         made = client.jobs.identify(
             world, dataset, prior=rows, names=keeps or (), method=method, simulation_count=simulations, seed=seed
         )

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import typer
 
-from slipway.cli import dataset, edge, job, model
+from slipway.cli import dataset, device, edge, gateway, identity, job, model, policy, rollout
 from slipway.errors import Refused
 
 DONE, FAILED, UNREACHABLE, INTERRUPTED = 0, 1, 3, 130
@@ -25,7 +25,12 @@ app = typer.Typer(
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(job.app, name="job")
 app.add_typer(model.app, name="model")
+app.add_typer(rollout.app, name="rollout")
+app.add_typer(policy.app, name="policy")
+app.add_typer(device.app, name="device")
+app.add_typer(identity.app, name="identity")
 app.add_typer(edge.app, name="edge")
+app.add_typer(gateway.app, name="gateway")
 
 
 def main() -> None:

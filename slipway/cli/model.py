@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from slipway.cli import model_import, receipt_view, show
-from slipway.cli.options import DEFAULT_SERVER, Json, Server, example, group
+from slipway.cli.options import DEFAULT_SERVER, IdentityFolder, Json, Server, connect, example, group
 from slipway.names import last_part, version_name
 
 if TYPE_CHECKING:
@@ -24,11 +24,9 @@ ChannelName = Annotated[str, typer.Argument(metavar="CHANNEL", help='Such as "st
 
 
 @app.command("list", epilog=example("model list"))
-def list_(server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+def list_(server: Server = DEFAULT_SERVER, identity: IdentityFolder = "", as_json: Json = False) -> None:
     """List the models."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = list(client.models.list())
     rows = ((m.name, m.latest_version, _answer_words(m), show.age_words(m.create_time)) for m in found)
     columns = ("model", "latest version", "answers", "created")
@@ -39,12 +37,11 @@ def list_(server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
 def show_(
     name: Annotated[str, typer.Argument(metavar="NAME", help='A model ("rover") or one of its versions ("rover/2").')],
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Show a model, or one of its versions with lineage, files and receipt."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         if "/" in name.removeprefix("models/"):
             version = client.models.version(name)
             has_receipt = any(file.name.endswith("/receipt") for file in version.artifacts)
@@ -58,13 +55,13 @@ def show_(
 
 
 @app.command(epilog=example("model versions rover"))
-def versions(model: ModelName, server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+def versions(
+    model: ModelName, server: Server = DEFAULT_SERVER, identity: IdentityFolder = "", as_json: Json = False
+) -> None:
     """List a model's versions, newest first."""
     from rich.markup import escape
 
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = list(client.models.versions(model))
     rows = (
         (
@@ -89,14 +86,13 @@ def download(
     ] = "bundle",
     output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, help="Where to write it.")] = None,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Download a file of a version; the same command again goes on where a broken one stopped."""
-    from slipway.client import connect
-
     name = version_name(version)
     path = output or Path("-".join([*name.split("/")[1::2], artifact]) + ENDINGS.get(artifact, ""))
-    with connect(server) as client, show.bar(f"downloading {artifact}", "bytes") as progress:
+    with connect(server, identity) as client, show.bar(f"downloading {artifact}", "bytes") as progress:
         found = client.models.download_artifact(f"{name}/artifacts/{artifact}", path, progress=progress)
     value = {"path": str(path), "sha256": found.sha256, "size_bytes": found.size_bytes}
     words = f"{path}  {show.size_words(found.size_bytes)}  {found.sha256}"
@@ -104,23 +100,25 @@ def download(
 
 
 @app.command(epilog=example("model receipt rover/2"))
-def receipt(version: VersionName, server: Server = DEFAULT_SERVER, as_json: Json = False) -> None:
+def receipt(
+    version: VersionName, server: Server = DEFAULT_SERVER, identity: IdentityFolder = "", as_json: Json = False
+) -> None:
     """Show how an adapted version came about: what was tried, who voted for what, and what the gate decided."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = client.models.receipt(version)
     show.emit(found, as_json, lambda: receipt_view.describe(found))
 
 
 @channel_app.command("show", epilog=example("model channel show rover stable"))
 def channel_show(
-    model: ModelName, channel: ChannelName = "stable", server: Server = DEFAULT_SERVER, as_json: Json = False
+    model: ModelName,
+    channel: ChannelName = "stable",
+    server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
+    as_json: Json = False,
 ) -> None:
     """Show where a channel points, and where it pointed before."""
-    from slipway.client import connect
-
-    with connect(server) as client:
+    with connect(server, identity) as client:
         found = client.models.channel(model, channel)
     rows = ((move.version, show.age_words(move.time)) for move in reversed(found.history))
     show.emit(found, as_json, lambda: show.table((found.name, "since"), rows, "It never moved."))
@@ -133,13 +131,12 @@ def channel_set(
     version: Annotated[str, typer.Argument(metavar="VERSION", help='Such as "2", "rover/2" or its full name.')],
     etag: Annotated[str, typer.Option(help="Move only if the channel still has this etag.")] = "",
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Point a channel at a version; its devices install it."""
-    from slipway.client import connect
-
     full = f"{last_part(model)}/{version}" if version.isdigit() else version
-    with connect(server) as client:
+    with connect(server, identity) as client:
         moved = client.models.set_channel(model, channel, full, etag=etag)
     show.emit(moved, as_json, lambda: show.console().print(f"{moved.name} → {moved.version}"))
 

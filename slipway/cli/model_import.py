@@ -8,7 +8,7 @@ import typer
 
 from slipway.cli import show
 from slipway.cli.job_create import follow
-from slipway.cli.options import DEFAULT_SERVER, Json, ReadableFile, Server, Wait
+from slipway.cli.options import DEFAULT_SERVER, IdentityFolder, Json, ReadableFile, Server, Wait, connect
 from slipway.errors import Reason, Refused
 
 if TYPE_CHECKING:
@@ -31,14 +31,13 @@ def import_(
     ] = "",
     wait: Wait = False,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     as_json: Json = False,
 ) -> None:
     """Make a version of an ONNX file that was made elsewhere, float or int8; it must hold its weights itself."""
-    from slipway.client import connect
-
     if (task is None) == (not like):
         raise typer.BadParameter("Give either --task FILE or --like MODEL.")
-    with connect(server) as client:
+    with connect(server, identity) as client:
         asked = _task_of(client, like) if task is None else _task_file(task)
         with show.bar(f"sending {file.name}", "bytes") as progress:
             made = client.models.import_model(model, file, asked, layout=layout, progress=progress)

@@ -11,9 +11,20 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from slipway.client import Client
+
 DEFAULT_SERVER = "127.0.0.1:8471"
 
 Server = Annotated[str, typer.Option("--server", envvar="SLIPWAY_SERVER", metavar="HOST:PORT", help="The server.")]
+IdentityFolder = Annotated[
+    str,
+    typer.Option(
+        "--identity",
+        envvar="SLIPWAY_IDENTITY",
+        metavar="FOLDER",
+        help='Folder of your certificate; "none" sends in the clear.',
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON value on stdout; progress stays on stderr.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Show the job's progress and wait for its end.")]
 ReadableFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True)]
@@ -28,6 +39,18 @@ def group(help: str) -> typer.Typer:
 def example(command: str) -> str:
     """The line under a command's help."""
     return f"Example: slipway {command}"
+
+
+def connect(server: str, identity: str = "") -> "Client":
+    """A client of ``server`` that shows the certificate in the folder ``identity``.
+
+    Raises:
+        Refused: IDENTITY_MISSING or IDENTITY_UNUSABLE.
+    """
+    from slipway import client
+    from slipway.identity.folder import credentials
+
+    return client.connect(server, credentials(server, identity))
 
 
 def read_array(file: Path, key: str) -> "npt.NDArray[np.generic]":
