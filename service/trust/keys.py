@@ -6,16 +6,20 @@ A private key is never printed, logged, or put into an error.
 import json
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from slipway.errors import Reason, Refused
 
 PUBLIC_SUFFIX = ".pub.json"
 KEY_LIMIT_BYTES = 64 << 10
+PROBE = b"slipway: which key is this?"
 
 
 def generate(path: Path) -> CryptoSigner:
@@ -74,6 +78,31 @@ def reach(uri: str, public: Key) -> Signer:
     if signer.public_key.keyid != public.keyid:
         raise _invalid(uri.partition(":")[0], f"it is not the key {public.keyid}", "Name the key of this role.")
     return signer
+
+
+def reach_one(uri: str, publics: Iterable[Key]) -> Signer:
+    """The signer behind a URI where metadata names several keys: a file says which one it is, the others have to show.
+
+    Raises:
+        Refused: FIELD_INVALID; it is none of them.
+    """
+    known = list(publics)
+    for public in known:
+        with suppress(Refused):
+            signer = reach(uri, public)
+            if _shows(signer, public):
+                return signer
+    words = " or ".join(key.keyid[:12] for key in known) or "nobody's"
+    raise _invalid(uri.partition(":")[0], f"it is not the key of this role: {words}", "Name the key of this role.")
+
+
+def _shows(signer: Signer, public: Key) -> bool:
+    if isinstance(signer, CryptoSigner):  # its public half comes from the private one
+        return True
+    try:
+        return public.verify_signature(signer.sign(PROBE), PROBE) is None
+    except (UnverifiedSignatureError, VerificationError):
+        return False
 
 
 def public_bytes(key: Key) -> bytes:

@@ -14,7 +14,8 @@ from slipway.errors import Reason, Refused
 METADATA, TARGETS = "metadata", "targets"
 TIMESTAMP = f"{METADATA}/timestamp.json"
 NAME_LIMIT_CHARS = 512
-_PART = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
+PART_LIMIT_CHARS = 200  # file systems take 255 bytes
+_PART = rf"(?![^/]{{{PART_LIMIT_CHARS + 1}}})" r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 NAME = re.compile(rf"(?:{METADATA}|{TARGETS})(?:/{_PART})+")
 VERSION = re.compile(r"models/([a-z][a-z0-9_-]{0,62})/versions/([1-9][0-9]{0,17})")
 _TARGET = re.compile(rf"{TARGETS}/(?:.*/)?([0-9a-f]{{64}})\.[^/]+")

@@ -127,15 +127,16 @@ def refresh(
         ServerRefused, ServerUnreachable: as the line says.
         OSError: the disk.
     """
+    root = pinned(folder)
     floor = floors.ran(floors.read(folder), elapsed_s)
     floors.write(folder, floor)
     for rest in (folder / "metadata").glob("tmp*"):  # what python-tuf was writing when the power went
         rest.unlink()
     try:
-        updater, reference = _updated(folder, source, now, floor)
+        updater, reference = _updated(folder, root, source, now, floor)
     except _ToldWrongTime:
         floor = Floor()
-        updater, reference = _updated(folder, source, now, floor)
+        updater, reference = _updated(folder, root, source, now, floor)
     trusted = _trusted(updater)
     timestamp = trusted.timestamp
     if CARRIED in timestamp.unrecognized_fields and not carried:
@@ -149,7 +150,7 @@ class _ToldWrongTime(Exception):
     """Metadata is expired by a time that former keys told, and the root says that they may have been stolen."""
 
 
-def _updated(folder: Path, source: Source, now: datetime | None, floor: Floor) -> tuple[Updater, datetime]:
+def _updated(folder: Path, root: bytes, source: Source, now: datetime | None, floor: Floor) -> tuple[Updater, datetime]:
     reference = floor.time if now is None else max(now.astimezone(UTC), floor.time)
     updater = None
     try:
@@ -158,7 +159,7 @@ def _updated(folder: Path, source: Source, now: datetime | None, floor: Floor) -
             f"{BASE_URL}{names.METADATA}/",
             fetcher=SourceFetcher(source),
             config=LIMITS,
-            bootstrap=pinned(folder),
+            bootstrap=root,
         )
         _trusted(updater).reference_time = reference
         updater.refresh()

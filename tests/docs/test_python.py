@@ -19,6 +19,7 @@ PAGES = [
     "litert.md",
     "fitting.md",
     "updates.md",
+    "drift.md",
 ]
 
 
