@@ -1,4 +1,4 @@
-"""The command ``slipway-server``: serve, demo, litert, data, world. Starts without JAX; ``serve`` never loads it.
+"""The command ``slipway-server``: serve, demo, litert, data, world, updates. Starts without JAX; ``serve`` needs none.
 
 Exit codes: 0 done · 1 refused or failed · 2 wrong usage · 130 interrupted.
 """
@@ -12,6 +12,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
+from service.updates_cli import app as updates_app
 from service.world_cli import SETTINGS, Json
 from service.world_cli import app as world_app
 from slipway.errors import Refused
@@ -31,6 +32,7 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(world_app, name="world")
+app.add_typer(updates_app, name="updates")
 
 
 @app.command(epilog="Example: slipway-server serve --data ./slipway-data --listen 0.0.0.0:8471 --workers 2")
@@ -46,10 +48,11 @@ def serve(
 ) -> None:
     """Run the server until it is stopped; it prints its address. Other settings are SLIPWAY_SERVER_… variables."""
     from service.config import from_environment
+    from service.identity.lines import Listening
     from service.server import run
 
-    def announce(address: str) -> None:
-        print(json.dumps({"address": address}) if as_json else f"slipway-server listens on {address}", flush=True)
+    def announce(listening: Listening) -> None:
+        print(json.dumps(listening.to_json()) if as_json else listening.words(), flush=True)
 
     try:
         config = from_environment(data_folder=data, address=listen, worker_count=workers)

@@ -14,32 +14,35 @@ from slipway.errors import Reason, Refused
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
+R = TypeVar("R", bound=Hashable)
 
 
 @dataclass
-class _Watched:
+class _Watched(Generic[R]):
     watcher_count: int = 0
-    revision: int | None = None
+    revision: R | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Watch(Generic[K]):
+class Watch(Generic[K, R]):
     """Tells watchers when the revision of their key changes.
 
     Args:
         fetch: revisions of the keys that exist; runs in a thread.
         seconds: pause between two questions.
+        absent: revision of a key that does not exist.
     """
 
-    def __init__(self, fetch: Callable[[Collection[K]], dict[K, int]], seconds: float) -> None:
+    def __init__(self, fetch: Callable[[Collection[K]], dict[K, R]], seconds: float, absent: R) -> None:
         self._fetch = fetch
         self._seconds = seconds
-        self._watched: dict[K, _Watched] = {}
+        self._absent = absent
+        self._watched: dict[K, _Watched[R]] = {}
         self._somebody = asyncio.Event()
         self._closed = False
 
-    async def revisions(self, key: K) -> AsyncGenerator[int, None]:
-        """Yield the revision of ``key`` now (0 while it does not exist) and whenever it changes.
+    async def revisions(self, key: K) -> AsyncGenerator[R, None]:
+        """Yield the revision of ``key`` now (``absent`` while it does not exist) and whenever it changes.
 
         Raises:
             Refused: SERVER_STOPPING, once ``close`` was called.
@@ -47,7 +50,7 @@ class Watch(Generic[K]):
         watched = self._watched.setdefault(key, _Watched())
         watched.watcher_count += 1
         self._somebody.set()
-        seen: int | None = None
+        seen: R | None = None
         try:
             while True:
                 if self._closed:
@@ -87,7 +90,7 @@ class Watch(Generic[K]):
         found = await asyncio.to_thread(self._fetch, keys)
         for key in keys:
             watched = self._watched.get(key)
-            if watched is not None and watched.revision != found.get(key, 0):
-                watched.revision = found.get(key, 0)
+            if watched is not None and watched.revision != found.get(key, self._absent):
+                watched.revision = found.get(key, self._absent)
                 watched.changed.set()
                 watched.changed = asyncio.Event()

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, delete, exists, insert, select, update
 from service.catalogue.records import Dataset, NewDataset
 from service.catalogue.requests import RequestKey, answer_of, remember
 from service.catalogue.tables import artifacts, datasets, job_artifacts, uploads
-from service.statistics import ChannelStatistics, merge
 from slipway.errors import Reason, Refused
 from slipway.spec import Channel, sensor_from_json, sensor_to_json
+from slipway.statistics import ChannelStatistics, merge
 
 
 def create(connection: Connection, new: NewDataset, request: RequestKey, now_us: int) -> Dataset:

@@ -22,8 +22,8 @@ from service.domain import (
     OutputEvaluation,
     Progress,
 )
-from service.statistics import ChannelStatistics
 from slipway.spec import Channel, SensorSpec, TaskSpec
+from slipway.statistics import ChannelStatistics
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from service.convert.common import within
-from service.statistics import ChannelStatistics
 from slipway.errors import Refused
 from slipway.spec import Channel, SensorSpec, TaskSpec
+from slipway.statistics import ChannelStatistics
 from slipway.v1 import spec_pb2
 
 

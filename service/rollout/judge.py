@@ -1,11 +1,14 @@
 """How far a rollout has come: every report moves some bets, and bets that are won move the stage or end it.
 
-Two kinds of bets run side by side. *Alarms* bet that the candidate is worse than the plan bears: they run over all
-stages, and the first that is won ends the rollout. *Passes* bet that it is better than that: they begin anew in every
-stage, and all of them have to be won before the next one. Each is wrong with at most its share of the plan's error,
-however often one looks.
+Two kinds of bets run side by side. *Alarms* bet that the candidate is worse than the plan bears, and the first that
+is won ends the rollout. *Passes* bet that it is better than that, and all of them have to be won before the next stage.
+Both begin anew in every stage: where it fails at last, what went well before must not hide it. Each is wrong with at
+most its share of the plan's error, however often one looks.
+
+A fleet may be smaller than its plan. What it can and cannot give is said by ``settled``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -37,7 +40,7 @@ class Rollout:
 
     Args:
         plan: what was decided beforehand.
-        alarms: bet by signal, that it is worse than the plan bears.
+        alarms: bet by signal, that it is worse than the plan bears, on this stage's reports.
         passes: bet by signal, that it is not, on this stage's reports.
         stage: index into the plan's stages.
         devices: who reported in this stage.
@@ -68,15 +71,56 @@ def told(rollout: Rollout, health: Health) -> Rollout:
     good = _good(rollout.plan, health)
     alarms = {name: bet.seen(1 - good[name]) for name, bet in rollout.alarms.items()}
     passes = {name: bet.seen(good[name]) for name, bet in rollout.passes.items()}
-    devices = rollout.devices | {health.device_id}
+    known = health.device_id in rollout.devices  # a large set is not copied for every report
+    devices = rollout.devices if known else rollout.devices | {health.device_id}
     return _moved(replace(rollout, alarms=alarms, passes=passes, devices=devices, reports=rollout.reports + 1))
 
 
-def superseded(rollout: Rollout, by: str) -> Rollout:
-    """The rollout after a newer one began: it ends, stuck or not."""
-    if rollout.verdict is not Verdict.RUNNING:
-        return rollout
-    return replace(rollout, verdict=Verdict.SUPERSEDED, reason=f"{by} began")
+def settled(rollout: Rollout, newcomers: Sequence[int]) -> Rollout:
+    """The rollout where nobody waits for devices that the fleet does not have.
+
+    A stage needs no more devices than it brings, and one that brings nobody is passed over. A fleet of which no device
+    is known passes nothing over: its devices may yet come.
+
+    Args:
+        rollout: so far.
+        newcomers: known devices that each stage brings, as ``service.rollout.plan.newcomers`` counts them.
+    """
+    while rollout.verdict is Verdict.RUNNING and any(newcomers):
+        brought = newcomers[rollout.stage]
+        if brought and not (_shown(rollout) and len(rollout.devices) >= min(rollout.plan.device_count, brought)):
+            break
+        rollout = _advanced(rollout)
+    return rollout
+
+
+def short_of_devices(rollout: Rollout) -> bool:
+    """Whether all is shown in this stage, and only devices are lacking."""
+    return rollout.verdict is Verdict.RUNNING and _shown(rollout)
+
+
+def superseded(rollout: Rollout, why: str) -> Rollout:
+    """The rollout after something newer took its place: it ends, stuck or not."""
+    return _ended(rollout, Verdict.SUPERSEDED, why)
+
+
+def aborted(rollout: Rollout, why: str) -> Rollout:
+    """The rollout after somebody has stopped it."""
+    return _ended(rollout, Verdict.ABORTED, why)
+
+
+def alarm_error(plan: Plan) -> float:
+    """Chance of one alarm in one stage to be wrong."""
+    return plan.error / (len(SIGNALS) * len(plan.stages))
+
+
+def pass_error(plan: Plan) -> float:
+    """Chance of one stage to be passed wrongly: all of its passes would have to be wrong."""
+    return plan.error / len(plan.stages)
+
+
+def _ended(rollout: Rollout, verdict: Verdict, why: str) -> Rollout:
+    return replace(rollout, verdict=verdict, reason=why) if rollout.verdict is Verdict.RUNNING else rollout
 
 
 def _good(plan: Plan, health: Health) -> dict[str, float]:
@@ -104,11 +148,20 @@ def _passes(plan: Plan) -> dict[str, Bet]:
 def _moved(rollout: Rollout) -> Rollout:
     plan = rollout.plan
     for name in SIGNALS:
-        if rollout.alarms[name].shows(plan.error / len(SIGNALS)):
+        if rollout.alarms[name].shows(alarm_error(plan)):
             return replace(rollout, verdict=Verdict.ABORTED, reason=WORDS[name])
-    enough = rollout.reports >= plan.report_count and len(rollout.devices) >= plan.device_count
-    if not enough or not all(bet.shows(plan.error / len(plan.stages)) for bet in rollout.passes.values()):
-        return rollout
-    if rollout.stage + 1 == len(plan.stages):
+    if _shown(rollout) and len(rollout.devices) >= plan.device_count:
+        return _advanced(rollout)
+    return rollout
+
+
+def _shown(rollout: Rollout) -> bool:
+    plan = rollout.plan
+    passed = all(bet.shows(pass_error(plan)) for bet in rollout.passes.values())
+    return passed and rollout.reports >= plan.report_count
+
+
+def _advanced(rollout: Rollout) -> Rollout:
+    if rollout.stage + 1 == len(rollout.plan.stages):
         return replace(rollout, verdict=Verdict.COMPLETED, reason="every stage was passed")
-    return replace(rollout, stage=rollout.stage + 1, passes=_passes(plan), devices=frozenset(), reports=0)
+    return replace(begin(rollout.plan), stage=rollout.stage + 1)

@@ -1,7 +1,9 @@
 """Who gets a candidate when: shares of the fleet, by a device's own lot, and what has to be shown on the way."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from slipway.errors import Reason, Refused
 
@@ -55,6 +57,13 @@ def lot(salt: str, device_id: str) -> float:
 def takes_part(plan: Plan, stage: int, device_id: str) -> bool:
     """Whether a device gets the candidate in a stage; whoever has it in one has it in every later one."""
     return lot(plan.salt, device_id) < plan.stages[stage]
+
+
+def newcomers(plan: Plan, devices: Iterable[str]) -> tuple[int, ...]:
+    """How many of ``devices`` each stage brings that no stage before it did."""
+    lots = [lot(plan.salt, device) for device in devices]
+    within = [sum(each < share for each in lots) for share in (0.0, *plan.stages)]
+    return tuple(after - before for before, after in pairwise(within))
 
 
 def _need(good: bool, name: str, found: object, wanted: str) -> None:

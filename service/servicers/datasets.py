@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from sqlalchemy import Connection
 
-from service import names, pages, statistics
+from service import names, pages
 from service.blobs import Blobs
 from service.catalogue import datasets, uploads
 from service.catalogue.engine import Catalogue
@@ -17,6 +17,7 @@ from service.convert import datasets as convert
 from service.convert.common import need, request_key
 from service.convert.spec import statistics_from
 from service.uploads import Uploads
+from slipway import statistics
 from slipway.v1 import datasets_pb2 as pb
 from slipway.v1.datasets_pb2_grpc import DatasetsServicer
 

@@ -21,7 +21,7 @@ from slipway.v1.jobs_pb2_grpc import JobsServicer
 class Jobs(JobsServicer):
     """Enters jobs for the workers and tells how they go."""
 
-    def __init__(self, catalogue: Catalogue, watch: Watch[str]) -> None:
+    def __init__(self, catalogue: Catalogue, watch: Watch[str, int]) -> None:
         self._catalogue = catalogue
         self._watch = watch
 

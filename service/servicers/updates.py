@@ -5,28 +5,34 @@ import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection
-
-from service import names
+from service import names, relay
 from service.blobs import Blobs
-from service.catalogue import channels, models, reports
+from service.catalogue import models, offers
 from service.catalogue.engine import Catalogue
-from service.catalogue.records import Artifact, ModelChannel
+from service.catalogue.intake import Seen
+from service.catalogue.offers import Asked, Found, Offered
+from service.catalogue.records import Artifact
 from service.clock import now_us
 from service.config import Config
 from service.convert import models as convert
+from service.convert.reports import told_from
 from service.downloads import byte_range
+from service.inbox import Inbox
+from service.rounds import Rounds
+from service.trust import metadata_file
 from service.watch import Watch
 from slipway.delta import container
 from slipway.errors import Reason, Refused
+from slipway.spec import check_name
 from slipway.v1 import updates_pb2 as pb
 from slipway.v1.updates_pb2_grpc import UpdatesServicer
 
 DEFAULT_CHANNEL = "stable"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HELD_LIMIT = 8
+Hints: TypeAlias = Watch[tuple[str, str], tuple[int, int]]  # of a channel: its moves, and those of rollouts on it
 
 log = logging.getLogger(__name__)
 
@@ -34,22 +40,29 @@ log = logging.getLogger(__name__)
 class Updates(UpdatesServicer):
     """Brings versions to devices."""
 
-    def __init__(self, catalogue: Catalogue, blobs: Blobs, watch: Watch[tuple[str, str]], config: Config) -> None:
+    def __init__(self, catalogue: Catalogue, blobs: Blobs, watch: Hints, config: Config) -> None:
         self._catalogue = catalogue
+        self._inbox = Inbox(catalogue)
+        self._offers = Rounds[Asked, Found](lambda asked: catalogue.read(offers.find_all, asked))
         self._blobs = blobs
         self._watch = watch
         self._chunk_size_bytes = config.chunk_size_bytes
+        self._data_folder = config.data_folder
 
     async def GetMetadata(self, request: pb.GetMetadataRequest, context: Any) -> pb.UpdateMetadata:
-        """Say what a channel points at, and the smallest delta to it from a bundle that the device holds."""
+        """Say what a channel points at for a device, and the smallest delta to it from a bundle that it holds."""
         model_id, channel_id = _key(request.model, request.channel)
-        held = _held(request.held_sha256)
-        channel, bundle, deltas = await to_thread(self._catalogue.read, _pointed_at, model_id, channel_id, held)
+        device_id = check_name(request.device_id, "device_id") if request.device_id else ""
+        held, now = _held(request.held_sha256), now_us()
+        found = await self._offers.ask(Asked(model_id, channel_id, device_id, held, now))
+        if found.is_new:
+            await self._inbox.put(Seen(device_id, model_id, channel_id, now))
         return pb.UpdateMetadata(
-            version=names.version_name(channel.model_id, channel.number),
-            target=_target(bundle),
-            serial=channel.serial,
-            delta=await self._delta(deltas, held, bundle),
+            version=found.offered.version,
+            target=_target(found.offered.bundle),
+            serial=found.serial,
+            delta=await self._delta(found.offered, held),
+            candidate=await self._candidate(found, held),
         )
 
     async def DownloadTarget(
@@ -65,21 +78,45 @@ class Updates(UpdatesServicer):
     async def WatchUpdates(
         self, request: pb.WatchUpdatesRequest, context: Any
     ) -> AsyncIterator[pb.WatchUpdatesResponse]:
-        """Send a hint now and whenever the channel moves."""
+        """Send a hint now and whenever the channel moves, or a rollout on it does."""
         async with aclosing(self._watch.revisions(_key(request.model, request.channel))) as serials:
-            async for serial in serials:
-                yield pb.WatchUpdatesResponse(serial=serial)
+            async for serial, rollout_serial in serials:
+                yield pb.WatchUpdatesResponse(serial=serial, rollout_serial=rollout_serial)
+
+    async def GetRepositoryFile(self, request: pb.GetRepositoryFileRequest, context: Any) -> pb.RepositoryFile:
+        """Send a file of what is signed; a device checks it, whoever sends it."""
+        return pb.RepositoryFile(content=await to_thread(metadata_file.read, self._data_folder, request.name))
 
     async def ReportStatus(self, request: pb.ReportStatusRequest, context: Any) -> pb.ReportStatusResponse:
         """Keep how an update went."""
-        await to_thread(self._catalogue.write, reports.add, convert.report_from(request, now_us()))
+        await self._inbox.put(convert.report_from(request, now_us()))
         return pb.ReportStatusResponse()
 
-    async def _delta(self, deltas: Sequence[Artifact], held: Collection[str], bundle: Artifact) -> pb.Delta | None:
-        """The first that leads from one of ``held`` to ``bundle``, as its own header says."""
-        for each in deltas:
+    async def ReportHealth(self, request: pb.ReportHealthRequest, context: Any) -> pb.ReportHealthResponse:
+        """Keep how the model does, and tell the rollout that the device takes part in."""
+        await self._inbox.put(told_from(request, now_us()))
+        return pb.ReportHealthResponse()
+
+    async def RelayReport(self, request: pb.RelayReportRequest, context: Any) -> pb.RelayReportResponse:
+        """Keep what a device has signed and a gateway carries."""
+        await to_thread(self._catalogue.write, relay.take, request, now_us())
+        return pb.RelayReportResponse()
+
+    async def _candidate(self, found: Found, held: Collection[str]) -> pb.Candidate | None:
+        if found.candidate is None:
+            return None
+        return pb.Candidate(
+            rollout=found.rollout,
+            version=found.candidate.version,
+            target=_target(found.candidate.bundle),
+            delta=await self._delta(found.candidate, held),
+        )
+
+    async def _delta(self, offered: Offered, held: Collection[str]) -> pb.Delta | None:
+        """The first that leads from one of ``held`` to the bundle, as its own header says."""
+        for each in offered.deltas:
             ends = container.ends(await self._head(each))
-            if ends is not None and ends[0] in held and ends[1] == bundle.sha256:
+            if ends is not None and ends[0] in held and ends[1] == offered.bundle.sha256:
                 return pb.Delta(target=_target(each), base_sha256=ends[0])
         return None
 
@@ -114,15 +151,3 @@ def _check_hash(sha256: str, field: str, remedy: str) -> None:
 
 def _target(artifact: Artifact) -> pb.Target:
     return pb.Target(sha256=artifact.sha256, size_bytes=artifact.size_bytes)
-
-
-def _pointed_at(
-    connection: Connection, model_id: str, channel_id: str, held: Collection[str]
-) -> tuple[ModelChannel, Artifact, list[Artifact]]:
-    """(channel, bundle, deltas shorter than the bundle that fit ``held``, the smallest first)."""
-    channel = channels.get(connection, model_id, channel_id, "model")
-    bundle = models.artifact(connection, model_id, channel.number, models.BUNDLE, "model")
-    if bundle.sha256 in held:  # nothing needs to travel
-        return channel, bundle, []
-    deltas = models.deltas(connection, model_id, channel.number, held)
-    return channel, bundle, [each for each in deltas if each.size_bytes < bundle.size_bytes]

@@ -14,6 +14,7 @@ from typing import Any
 from slipway.client.datasets import Datasets, statistics_of
 from slipway.client.jobs import Jobs
 from slipway.client.models import Models
+from slipway.client.rollouts import Rollouts
 from slipway.transport import DEFAULT_ADDRESS, ServerRefused, ServerUnreachable, open_channel
 
 __all__ = ["Client", "ServerRefused", "ServerUnreachable", "connect", "statistics_of"]
@@ -27,6 +28,7 @@ class Client:
     datasets: Datasets
     jobs: Jobs
     models: Models
+    rollouts: Rollouts
     channel: Any  # grpc.Channel
 
     def close(self) -> None:
@@ -47,4 +49,5 @@ def connect(address: str = DEFAULT_ADDRESS, credentials: Any = None) -> Client:
         credentials: ``grpc.ChannelCredentials`` for an encrypted connection; None sends in the clear.
     """
     channel = open_channel(address, credentials)
-    return Client(address, Datasets(channel, address), Jobs(channel, address), Models(channel, address), channel)
+    datasets, jobs, models = Datasets(channel, address), Jobs(channel, address), Models(channel, address)
+    return Client(address, datasets, jobs, models, Rollouts(channel, address), channel)

@@ -11,13 +11,14 @@ from google.rpc import code_pb2, status_pb2
 
 from slipway.client import values
 from slipway.spec import Channel, SensorSpec, TaskSpec
+from slipway.statistics import ChannelStatistics
 from slipway.transport import refusal_of
 from slipway.v1 import spec_pb2
 
 RECORDS: dict[str, type] = {
     f"slipway.v1.{record.__name__}": record
     for record in (
-        values.ChannelStatistics,
+        ChannelStatistics,
         values.Dataset,
         values.Upload,
         values.Progress,

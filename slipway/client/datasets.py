@@ -9,10 +9,11 @@ import numpy.typing as npt
 from slipway.client.convert import channel_messages, sensor_message, to_value
 from slipway.client.pages import every
 from slipway.client.uploads import Parcel, Report, send
-from slipway.client.values import ChannelStatistics, Dataset, Upload
+from slipway.client.values import Dataset, Upload
 from slipway.errors import Reason, Refused
 from slipway.names import dataset_name, last_part
 from slipway.spec import Channel, SensorSpec
+from slipway.statistics import ChannelStatistics
 from slipway.transport import PATIENCE_S, ask
 from slipway.v1 import datasets_pb2, datasets_pb2_grpc, spec_pb2
 from slipway.windows import Answers, answered, check_labels, check_targets, check_values

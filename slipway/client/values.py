@@ -5,17 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from slipway.spec import Channel, SensorSpec, TaskSpec
+from slipway.statistics import ChannelStatistics
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
-
-
-@dataclass(frozen=True)
-class ChannelStatistics:
-    """Count, mean and sum of squared deviations per channel."""
-
-    count: int
-    mean: tuple[float, ...]
-    sum_squared_deviation: tuple[float, ...]
 
 
 @dataclass(frozen=True)

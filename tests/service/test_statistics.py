@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from service.statistics import ChannelStatistics, check, merge
 from slipway.errors import Refused
+from slipway.statistics import ChannelStatistics, check, merge
 
 SAMPLES = arrays.arrays(np.float64, st.tuples(st.integers(1, 20), st.just(3)), elements=st.floats(-1e3, 1e3))
 

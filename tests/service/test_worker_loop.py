@@ -17,10 +17,10 @@ from service.catalogue.requests import RequestKey
 from service.config import Config
 from service.domain import AdaptSpec, EvaluateSpec, ExportSpec, JobSpec, JobState, Outcome, PretrainSpec
 from service.parts import Part
-from service.statistics import ChannelStatistics
 from service.worker.context import Context
 from service.worker.loop import Workplace, run_next
 from slipway.errors import Reason, Refused
+from slipway.statistics import ChannelStatistics
 from tests.service import pipelines
 from tests.service.process import wait_for, windows
 
