@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from export import reference as home
 from export.calibration import Calibration, calibrate
 from export.code import Code, CodeOptions
 from export.evidence import EXACT_NAME as EXACT_NAME
@@ -122,6 +123,7 @@ def export(
         shown = show(int8_graph, calibration.net, proving, expected, **how, **limits)
         proofs += shown.proofs
     graph = int8_graph or float_graph
+    served = check_values(calibration_values, sensor, "calibration_values")
     bundle = pack_graph(
         graph,
         testing,
@@ -132,7 +134,7 @@ def export(
         lineage=lineage,
         proofs=proofs,
         created=created,
-        extra=shown.files if shown else {},
+        extra={**(shown.files if shown else {}), **home.files(graph, served, model.task)},
     )
     exact, written = (shown.exact, shown.code) if shown else (None, None)
     return Exported(float_graph, int8_graph, bundle, proofs, calibration, exact, tuned, written)

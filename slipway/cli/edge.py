@@ -6,78 +6,227 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from slipway.cli.options import DEFAULT_SERVER, Json, Server, example, group
+from slipway.cli import edge_options as options
+from slipway.cli.edge_options import DEFAULT_FOLDER, ChannelName, Device, Folder, Input, ModelName, Patience, Root
+from slipway.cli.edge_view import print_state, teller
+from slipway.cli.options import DEFAULT_SERVER, IdentityFolder, Json, Server, example, group
+from slipway.errors import Refused
 
 if TYPE_CHECKING:
-    from slipway.edge.install import Installer, Live
-    from slipway.edge.state import Installed
+    from slipway.client.datasets import Datasets
+    from slipway.edge.agent import Agent, Batch
+    from slipway.edge.answer import Watch
+    from slipway.edge.install import Installer
+    from slipway.edge.live import Live
 
 app = group("Keeps a verified model running on a device, with a server in reach or without one.")
 
-ModelName = Annotated[str, typer.Option("--model", metavar="MODEL", help='Such as "rover".')]
-ChannelName = Annotated[str, typer.Option("--channel", metavar="CHANNEL", help="The channel to follow.")]
-Folder = Annotated[
-    Path, typer.Option("--folder", envvar="SLIPWAY_EDGE_FOLDER", file_okay=False, help="What the device keeps.")
-]
-Device = Annotated[str, typer.Option("--device", metavar="ID", help="The device's id; made at the first start.")]
-Input = Annotated[str, typer.Option("--input", metavar="FILE|-", help="Windows to answer, one JSON array a line.")]
-Patience = Annotated[float, typer.Option("--patience", metavar="SECONDS", help="How long to wait for the server.")]
-DEFAULT_FOLDER = Path("slipway-edge")
+
+@dataclass(frozen=True)
+class Place:
+    """Where a device stands, and whom it asks."""
+
+    folder: Path
+    server: str
+    identity: str
+    model: str
+    channel: str
+    device: str
+    root: Path | None
+    as_json: bool
 
 
 @app.command(epilog=example("edge run --server 192.0.2.7:8471 --model rover --input - < windows.ndjson"))
 def run(
     model: ModelName,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     channel: ChannelName = "stable",
     folder: Folder = DEFAULT_FOLDER,
     input: Input = "",
     once: Annotated[bool, typer.Option("--once", help="Ask for an update once, at the start, then no more.")] = False,
     device: Device = "",
-    poll: Annotated[float, typer.Option("--poll", metavar="SECONDS", help="How often to ask without a hint.")] = 600.0,
+    root: Root = None,
+    poll: options.Poll = 600.0,
     patience: Patience = 5.0,
+    report_every: options.ReportEvery = 60.0,
+    trial: options.TrialWindows = 50,
+    keep_windows: options.KeepWindows = 0.0,
+    keep_per_hour: options.PerHour = 0,
+    share: options.Share = "nothing",
+    dataset: options.Dataset = "",
+    share_every: options.ShareEvery = 1.0,
+    share_mb: options.ShareMB = 16.0,
     as_json: Json = False,
 ) -> None:
     """Run the newest version: answer windows, follow the channel, and go on when the server is away.
 
     Answers go to stdout, one JSON object a line; events go to stderr. Without --input it runs until it is stopped.
     """
-    with _installer(folder, server, model, channel, device, as_json) as installer:
+    place = Place(folder, server, identity, model, channel, device, root, as_json)
+    with _installer(place) as installer:
+        from slipway.edge.health import Limits
+
+        limits = Limits(windows=trial)
         if once:
-            _run_once(installer, input, patience, as_json)
-        else:
-            _run_on(installer, input, poll)
+            from slipway.edge.agent import Batch
+
+            _run_once(installer, input, patience, as_json, Batch(installer, limits))
+            return
+        from slipway.edge.agent import Agent, Batch
+        from slipway.edge.observer import Observer
+        from slipway.edge.ring import Keep
+        from slipway.edge.sharing import NOTHING, WINDOWS, Sharing
+
+        sharing = Sharing(share, dataset, share_every * 3600, day_bytes=int(share_mb * 1e6))
+        kept = keep_windows or (16.0 if share == WINDOWS else 0.0)
+        keep = Keep(int(kept * 1e6), hourly=keep_per_hour) if kept else None
+        observer = Observer(folder, keep=keep, sharing=sharing, random=random.random, tell=installer.tell)
+        datasets = None if share == NOTHING else cache(lambda: _datasets(place))
+        agent = Agent(
+            installer,
+            random=random.random,
+            poll_s=poll,
+            report_s=report_every,
+            observer=observer,
+            datasets=datasets,
+            limits=limits,
+        )
+        _run_on(agent, input)
 
 
 @app.command("install-once", epilog=example("edge install-once --server 192.0.2.7:8471 --model rover"))
 def install_once(
     model: ModelName,
     server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
     channel: ChannelName = "stable",
     folder: Folder = DEFAULT_FOLDER,
     device: Device = "",
+    root: Root = None,
     patience: Patience = 5.0,
     as_json: Json = False,
 ) -> None:
     """Install what the channel points at, and end. Fails if that cannot be done; what was installed stays."""
     from slipway.edge.agent import once
 
-    with _installer(folder, server, model, channel, device, as_json) as installer:
+    with _installer(Place(folder, server, identity, model, channel, device, root, as_json)) as installer:
         once(installer, patience)
-        _print_state(installer.store.folder, as_json)
+        print_state(installer.store.folder, as_json)
+
+
+@app.command("install-file", epilog=example("edge install-file update.zip --model rover --folder slipway-edge"))
+def install_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="As `updates offline` wrote it.")],
+    model: ModelName,
+    version: Annotated[
+        str, typer.Option("--version", metavar="NUMBER", help="One of those in it; else the newest.")
+    ] = "",
+    channel: ChannelName = "stable",
+    folder: Folder = DEFAULT_FOLDER,
+    root: Root = None,
+    device: Device = "",
+    as_json: Json = False,
+) -> None:
+    """Install from a file, without a server. The device has to know a root: --root at the first time."""
+    from slipway.edge.memory import be_lean
+
+    be_lean()
+    from slipway.edge.pinned import need_trust
+
+    need_trust()
+    from slipway.edge.carried import install_offline
+    from slipway.edge.install import Installer, Trust
+    from slipway.edge.remote import Line
+    from slipway.edge.store import Store
+    from slipway.spec import check_name
+
+    name = "models/" + check_name(model.removeprefix("models/"), "--model")
+    check_name(channel, "--channel")
+    store, made = Store(folder), []
+
+    def make(line: Line, trust: Trust) -> Installer:
+        made.append(
+            Installer(store, line, model=name, channel=channel, tell=teller(as_json), device_id=device, trust=trust)
+        )
+        return made[0]
+
+    with store.locked():
+        wanted = f"{name}/versions/{version}" if version else ""
+        try:
+            install_offline(store, file, make, model=name, channel=channel, version=wanted, root=root)
+        finally:
+            for installer in made:
+                installer.end()
+        print_state(folder, as_json)
 
 
 @app.command(epilog=example("edge status --folder slipway-edge --json"))
 def status(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
-    """Show what is installed, what came before, and what was refused."""
-    _print_state(folder, as_json)
+    """Show what runs and since when, what runs beside it, what came before, and what was refused."""
+    print_state(folder, as_json)
+
+
+@app.command("forget-refusals", epilog=example("edge forget-refusals --folder slipway-edge"))
+def forget_refusals(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
+    """Let a device try again what it has refused. Stop its agent first."""
+    from slipway.edge.notebook import Notebook
+    from slipway.edge.state import forgiven
+    from slipway.edge.store import Store
+    from slipway.errors import Reason
+
+    store = Store(folder)
+    if store.read() is None:
+        raise Refused(Reason.NOTHING_INSTALLED, field="folder", found=folder)
+    with store.locked():
+        Notebook(store, teller(as_json)).move(forgiven)
+    print_state(folder, as_json)
+
+
+@app.command("share", epilog=example("edge share --folder slipway-edge"))
+def share_now(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
+    """Ask the running agent to tell the server now what it may, whatever the drift."""
+    from slipway.edge.sharing import ask
+
+    ask(folder)
+    if as_json:
+        print(json.dumps({"asked": str(folder)}))
+
+
+@app.command(epilog=example("edge systemd --server 192.0.2.7:8471 --model rover > slipway-edge.service"))
+def systemd(
+    model: ModelName,
+    server: Server = DEFAULT_SERVER,
+    identity: IdentityFolder = "",
+    channel: ChannelName = "stable",
+    input: Input = "",
+    user_name: Annotated[str, typer.Option("--user-name", metavar="USER", help="Who runs it; else one is made.")] = "",
+    memory: Annotated[int, typer.Option("--memory", metavar="MB", min=64, help="At most.")] = 256,
+    program: Annotated[str, typer.Option("--program", metavar="PATH", help="Where slipway is installed.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Print a unit of systemd that keeps the agent running, hardened, in /var/lib/slipway-edge."""
+    from slipway.edge.unit import unit
+    from slipway.spec import check_name
+
+    check_name(model.removeprefix("models/"), "--model")
+    check_name(channel, "--channel")
+    if user_name:
+        check_name(user_name, "--user-name")
+    chosen = {"--model": model, "--server": server, "--identity": identity, "--channel": channel, "--input": input}
+    words = [word for name, value in chosen.items() if value for word in (name, value)]
+    found = program or str(Path(sys.argv[0]).absolute())
+    text = unit(found, words, model=model, user=user_name, memory_mb=memory)
+    print(json.dumps({"unit": text}) if as_json else text, end="\n" if as_json else "")
 
 
 @app.command(epilog=example("edge answer rover.slipway --input windows.ndjson"))
@@ -89,21 +238,20 @@ def answer(
     """Check a bundle file, run its self-test, and answer windows with it: no server, no folder, no network."""
     from slipway.bundle.archive import read_file
     from slipway.bundle.runtime import Runtime
-    from slipway.edge.install import Live
+    from slipway.edge.live import Live
     from slipway.edge.state import Installed
 
     runtime = Runtime(read_file(bundle))
     difference = runtime.self_test()
     manifest = runtime.bundle.manifest
     name = f"models/{manifest.model}/versions/{manifest.version}"
-    _teller(as_json)("checked", version=name, self_test_difference=difference)
+    teller(as_json)("checked", version=name, self_test_difference=difference)
     _answer(input, lambda: Live(Installed(name, "", 0), runtime))
 
 
-def _run_once(installer: "Installer", input: str, patience: float, as_json: bool) -> None:
+def _run_once(installer: "Installer", input: str, patience: float, as_json: bool, batch: "Batch") -> None:
     """The update comes first; where it fails and something is installed, that answers all the same."""
     from slipway.edge.agent import once
-    from slipway.errors import Refused
     from slipway.transport import ServerRefused, ServerUnreachable
 
     try:
@@ -115,20 +263,24 @@ def _run_once(installer: "Installer", input: str, patience: float, as_json: bool
     live = installer.live
     assert live is not None
     if input:
-        _answer(input, lambda: live)
+        try:
+            _answer(input, lambda: live, batch.monitor)
+        finally:
+            batch.finish()
     elif as_json:
-        _print_state(installer.store.folder, as_json)
+        print_state(installer.store.folder, as_json)
 
 
-def _run_on(installer: "Installer", input: str, poll: float) -> None:
-    from slipway.edge.agent import Agent
+def _run_on(agent: "Agent", input: str) -> None:
+    def finish() -> None:
+        agent.stop()
+        agent.installer.end()
 
-    agent = Agent(installer, random=random.random, poll_s=poll)
-    _end_on_sigterm(agent.stop)
+    _end_on_sigterm(finish)
     try:
         agent.start()
         if input:
-            _answer(input, agent.live)
+            _answer(input, agent.live, agent.monitor)
         else:
             agent.wait()
     finally:
@@ -156,37 +308,67 @@ def _end_on_sigterm(stop: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _installer(
-    folder: Path, server: str, model: str, channel: str, device: str, as_json: bool
-) -> "Iterator[Installer]":
+def _installer(place: Place) -> "Iterator[Installer]":
+    """An installer in its folder. However a command ends that says why, the model that was started is not to blame."""
     from slipway.edge.memory import be_lean
 
-    be_lean()  # before the next line loads NumPy
+    be_lean()  # before the next lines load NumPy
     from slipway.edge.install import Installer
+    from slipway.edge.pinned import trust_of
     from slipway.edge.remote import Remote
+    from slipway.edge.reporting import key_of
     from slipway.edge.store import Store
+    from slipway.identity.folder import credentials
     from slipway.spec import check_name
+    from slipway.transport import ServerRefused, ServerUnreachable
 
-    name = "models/" + check_name(model.removeprefix("models/"), "--model")
-    check_name(channel, "--channel")
-    if device:
-        check_name(device, "--device")
-    store = Store(folder)
+    name = "models/" + check_name(place.model.removeprefix("models/"), "--model")
+    check_name(place.channel, "--channel")
+    device = _device_id(place)
+    store, folder = Store(place.folder), place.folder
     with store.locked():
-        remote = Remote(server)
+        remote = Remote(place.server, credentials(place.server, place.identity), key_of(place.identity))
         try:
-            yield Installer(store, remote, model=name, channel=channel, tell=_teller(as_json), device_id=device)
+            trust = trust_of(folder, remote.repository_file, remote.pieces, place.root)
+            tell = teller(place.as_json)
+            installer = Installer(
+                store, remote, model=name, channel=place.channel, tell=tell, device_id=device, trust=trust
+            )
+            try:
+                yield installer
+            except (typer.Exit, SystemExit, OSError, Refused, ServerRefused, ServerUnreachable):
+                installer.end()
+                raise
+            installer.end()
         finally:
             remote.close()
 
 
-def _answer(input: str, live: "Callable[[], Live]") -> None:
+def _device_id(place: Place) -> str:
+    """The id that was given, or that of the certificate; empty where the folder's own shall do."""
+    from slipway.identity.folder import IN_CLEAR, owner_id
+    from slipway.spec import check_name
+
+    if place.device:
+        return check_name(place.device, "--device")
+    return owner_id(Path(place.identity)) if place.identity not in ("", IN_CLEAR) else ""
+
+
+def _datasets(place: Place) -> "Datasets":
+    from slipway.client.datasets import Datasets
+    from slipway.identity.folder import credentials
+    from slipway.transport import open_channel
+
+    return Datasets(open_channel(place.server, credentials(place.server, place.identity)), place.server)
+
+
+def _answer(input: str, live: "Callable[[], Live]", watch: "Watch | None" = None) -> None:
     """Answer every line of ``input`` on stdout; exit 1 at the end if a window was refused."""
-    from slipway.edge.answer import answers
+    from slipway.edge.answer import UNWATCHED, answers
 
     refused = 0
     with _opened(input) as lines:
-        for found in answers(lines, live):
+        for found in answers(lines, live, watch or UNWATCHED):
             refused += "error" in found
             sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
             sys.stdout.flush()
@@ -201,52 +383,3 @@ def _opened(input: str) -> Iterator[BinaryIO]:
     else:
         with open(input, "rb") as file:
             yield file
-
-
-def _print_state(folder: Path, as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from slipway.edge.store import Store
-    from slipway.errors import Reason, Refused
-
-    store = Store(folder)
-    state = store.read()
-    if state is None:
-        raise Refused(Reason.NOTHING_INSTALLED, field="folder", found=folder)
-    if as_json:
-        print(json.dumps({**asdict(state), "in_use": store.in_use()}))
-        return
-    rows = [
-        ("device", state.device_id),
-        ("agent", "running" if store.in_use() else "not running"),
-        *((place, _installed(v)) for place, v in (("current", state.current), ("previous", state.previous)) if v),
-        *(("base", f"{sha256[:12]}  kept for the next delta") for sha256 in (state.base,) if sha256),
-        *(("channel", f"{name}, move {serial}") for name, serial in state.serials.items()),
-        *(("refused", f"{sha256[:12]}  {why}") for sha256, why in state.refused.items()),
-        *(("no delta", f"{sha256[:12]}  {why}") for sha256, why in state.deltas_refused.items()),
-        *(("to report", f"{report.version} {report.state.lower()}") for report in state.reports),
-    ]
-    _print_rows(rows, sys.stdout)
-
-
-def _installed(version: "Installed") -> str:
-    way = f"  by a delta of {version.delta_bytes:,} bytes" if version.delta_bytes else ""
-    return f"{version.version}  {version.sha256[:12]}{way}"
-
-
-def _print_rows(rows: Iterable[tuple[str, str]], out: IO[str]) -> None:
-    for name, value in rows:
-        print(f"{name:<10} {value}", file=out)
-
-
-def _teller(as_json: bool) -> Callable[..., None]:
-    """Writes events to stderr: a JSON object a line, or words."""
-
-    def tell(event: str, **values: Any) -> None:
-        if as_json:
-            line = json.dumps({"event": event, **values}, ensure_ascii=False)
-        else:
-            line = f"{event.replace('_', ' ')}: " + "  ".join(f"{v}" for v in values.values() if v not in ("", None))
-        os.write(2, (line + "\n").encode())  # whole lines, also from two threads
-
-    return tell

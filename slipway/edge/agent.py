@@ -1,17 +1,36 @@
-"""The agent: one thread keeps the version up to date, one listens for hints; whoever answers reads ``live``."""
+"""The agent keeps the version up to date, listens for hints, looks after trial and candidate, and delivers reports.
+
+Each of these has a thread of its own, so that none waits for another; whoever answers reads ``live`` and is watched by
+``monitor``.
+"""
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
 
-from slipway.edge.install import Installer, Live
+from slipway.edge import notify
+from slipway.edge.health import DEFAULT_LIMITS, Limits
+from slipway.edge.install import Installer
+from slipway.edge.live import Live
+from slipway.edge.monitor import Monitor, Observer
+from slipway.edge.remote import Remote
+from slipway.edge.shadow import Shadow
+from slipway.edge.state import Candidate
+from slipway.edge.tend import Tend
 from slipway.errors import Refused
 from slipway.transport import ServerRefused, ServerUnreachable, patiently
 
+if TYPE_CHECKING:
+    from slipway.client.datasets import Datasets
+
 POLL_S = 600.0
+REPORT_S = 60.0
 JITTER = 0.2  # share of the poll interval, so that a fleet does not ask in one voice
-RETRY_LIMIT_S = 300.0
+RETRY_LIMIT_S = 30.0  # a fleet that lost its server comes back spread over so long
+SHARE_S = 60.0  # how often to look whether something may be told of the windows
+LOOK_S = 1.0  # how often trial, reports and watchdog are looked after
 
 
 class Agent:
@@ -20,24 +39,58 @@ class Agent:
     Args:
         random: uniform numbers from 0 to 1.
         poll_s: how often to ask where no hint comes.
+        report_s: how often to report on health where windows come.
+        observer: notices what comes in.
+        datasets: what it may be told to; made at the first use, in the thread that tells.
+        limits: of a trial.
     """
 
-    def __init__(self, installer: Installer, *, random: Callable[[], float], poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        installer: Installer,
+        *,
+        random: Callable[[], float],
+        poll_s: float = POLL_S,
+        report_s: float = REPORT_S,
+        observer: Observer | None = None,
+        datasets: "Callable[[], Datasets] | None" = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        assert isinstance(installer.remote, Remote), "an agent listens to a server"
         self.installer = installer
+        self._remote = installer.remote
         self._random = random
+        self._observer, self._datasets = observer, datasets
         self._poll_s = poll_s
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._ready = threading.Event()
+        self._wake, self._stopping, self._ready, self._told = (threading.Event() for _ in range(4))
+        self.monitor = Monitor(observer=observer, limits=limits)
+        self.shadow = Shadow(
+            installer.store, self.monitor.compared, self._refuse_candidate, installer.tell, answer_s=limits.answer_s
+        )
+        self.monitor.shadow = self.shadow
+        installer.rehearse = self.shadow.show
+        self._tend = Tend(installer, self.monitor, report_s=report_s, due=self._told.set)
+        work = {
+            "update": self._keep_up,
+            "hints": self._listen,
+            "health": self._look_after,
+            "reports": self._deliver,
+            **({"share": self._share} if observer is not None and datasets is not None else {}),
+        }
         self._threads = [
-            threading.Thread(target=self._keep_up, name="slipway-update", daemon=True),
-            threading.Thread(target=self._listen, name="slipway-hints", daemon=True),
+            threading.Thread(target=run, name=f"slipway-{name}", daemon=True) for name, run in work.items()
         ]
 
     def start(self) -> None:
         """Run what is installed at once, and look for updates in the background."""
         self.installer.start()
+        self.shadow.show(self.installer.state.candidate)
         self._say_ready()
+        live = self.installer.live
+        if self._observer is not None and live is not None:  # what was on its way goes on without a window
+            self._observer.answers(live.version.sha256, live.runtime.bundle)
+        self._told.set()
+        notify.say("READY=1")
         for thread in self._threads:
             thread.start()
 
@@ -53,13 +106,20 @@ class Agent:
         self._stopping.wait()
 
     def stop(self) -> None:
-        """End both threads. A download breaks off and its bytes stay; a switch that has begun is finished."""
+        """End all threads. A download breaks off and its bytes stay; a switch that has begun is finished."""
+        if not self._stopping.is_set():
+            notify.say("STOPPING=1")
         self._stopping.set()
         self._wake.set()
-        self.installer.remote.close()
+        self._told.set()
+        self._remote.close()
+        self.shadow.stop()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
+        self._tend.file(final=True)
+        if self._observer is not None:
+            self._observer.close()
 
     def _keep_up(self) -> None:
         while not self._stopping.is_set():
@@ -78,13 +138,42 @@ class Agent:
             self.installer.update()
         except (Refused, ServerRefused) as refusal:
             self.installer.tell("refused", reason=refusal.reason, message=str(refusal))
+        finally:
+            self._told.set()
         self._say_ready()
-        self.installer.report()
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
             self._retrying(self._hear, self._idle)
-            self._idle(self._random())
+            self._idle(RETRY_LIMIT_S * self._random())
+
+    def _look_after(self) -> None:
+        while not self._stopping.wait(LOOK_S):
+            self._retrying(self._tend.look, self._idle)
+
+    def _deliver(self) -> None:
+        while not self._stopping.is_set():
+            self._told.wait()
+            self._told.clear()
+            self._retrying(self.installer.report, self._idle)
+
+    def _share(self) -> None:
+        while not self._stopping.wait(SHARE_S):
+            self._retrying(self._tell_of_windows, self._idle)
+
+    def _tell_of_windows(self) -> None:
+        assert self._observer is not None and self._datasets is not None
+        try:
+            sent = self._observer.share(self._datasets(), self.installer.state.device_id)
+        except ServerRefused as refusal:
+            self.installer.tell("not_shared", reason=refusal.reason, message=str(refusal))
+            return
+        if sent:
+            self.installer.tell("shared", windows=sent.window_count, samples=sent.sample_count)
+
+    def _refuse_candidate(self, candidate: Candidate, refusal: Refused) -> None:
+        self.installer.refuse_candidate(candidate, refusal)
+        self._told.set()
 
     def _idle(self, seconds: float) -> None:
         """Wait for ``seconds``, or for the end."""
@@ -93,7 +182,7 @@ class Agent:
     def _hear(self) -> None:
         installer, heard = self.installer, False
         try:
-            for _ in installer.remote.hints(installer.model, installer.channel):
+            for _ in self._remote.hints(installer.model, installer.channel):
                 heard = True
                 self._wake.set()
         except (ServerRefused, ServerUnreachable):
@@ -138,12 +227,25 @@ def once(installer: Installer, patience_s: float) -> None:
     try:
         patiently(installer.update, patience_s)
     finally:
-        if installer.state.reports:
+        if installer.state.reports or installer.state.healths:
             _report_quietly(installer)
 
 
 def _report_quietly(installer: Installer) -> None:
     try:
         installer.report()
-    except ServerUnreachable as error:
+    except (ServerRefused, ServerUnreachable) as error:
         installer.tell("waiting", message=str(error))
+
+
+class Batch:
+    """Looks on where windows are answered in one go, without an agent: what was counted is judged at the end."""
+
+    def __init__(self, installer: Installer, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.monitor = Monitor(limits=limits)
+        self._tend = Tend(installer, self.monitor, report_s=REPORT_S, due=lambda: None)
+
+    def finish(self) -> None:
+        """Judge a trial, and file the report; the next update delivers it."""
+        self._tend.look()
+        self._tend.file(final=True)

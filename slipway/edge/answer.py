@@ -1,73 +1,174 @@
 """Windows in, answers out: one JSON line each, in order, with a model that may change between two lines.
 
-A line in is the window, an array of samples that are arrays of channels, or an object ``{"id": …, "window": [[…]]}``.
-A line out is ``{"class", "probabilities", "version"}``, of a regression ``{"outputs", "version"}``, or
-``{"error": {"reason", "message", "remedy"}}`` where the window is refused; an ``id`` comes back with its answer.
+A line in is the window, an array of samples that are arrays of channels, or an object ``{"id": …, "window": [[…]]}``;
+with ``"label": "class"`` it also says what the right answer is. A line out is ``{"class", "probabilities", "version"}``
+or, of a regression, ``{"outputs", "version"}``; where the window is refused, it is ``{"error": {"reason", "message",
+"remedy"}}``. An ``id`` comes back with its answer.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from slipway.edge.install import Live
+from slipway.edge.live import Live
 from slipway.errors import Reason, Refused
 from slipway.windows import check_values
 
+Array = npt.NDArray[np.float32]
+
 LINE_LIMIT_BYTES = 64 << 20
-REMEDY = 'Send [[…], …] with shape (time, channels), or {"id": …, "window": [[…], …]}.'
+REMEDY = 'Send [[…], …] with shape (time, channels), or {"id": …, "window": [[…], …], "label": "a class"}.'
 
 
-def answers(lines: BinaryIO, live: Callable[[], Live]) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True)
+class Seen:
+    """A window and what the model made of it.
+
+    Args:
+        window: (time, channels) in the sensor's units.
+        logits: (answers,); None where the model gave none.
+        computed_s: seconds of computing.
+        elapsed_s: seconds by the clock.
+        label: the right answer, where somebody told.
+        problem: why there are no logits.
+    """
+
+    live: Live
+    window: Array
+    logits: Array | None
+    computed_s: float
+    elapsed_s: float
+    label: str | None = None
+    problem: str = ""
+
+
+class Watch(Protocol):
+    """Looks on while windows are answered. Nothing that it does changes an answer."""
+
+    def answering(self) -> AbstractContextManager[None]:
+        """Around each answer."""
+        ...
+
+    def saw(self, seen: Seen) -> None:
+        """After the answer has left."""
+        ...
+
+
+class Unwatched:
+    """Nobody looks on."""
+
+    def answering(self) -> AbstractContextManager[None]:
+        """As ``Watch``."""
+        return nullcontext()
+
+    def saw(self, seen: Seen) -> None:
+        """As ``Watch``."""
+
+
+UNWATCHED = Unwatched()
+
+
+def answers(lines: BinaryIO, live: Callable[[], Live], watch: Watch = UNWATCHED) -> Iterator[dict[str, Any]]:
     """Yield one answer for each line; blank lines are skipped.
 
     Args:
         live: says what answers now; asked once for each line.
+        watch: told of each window after its answer was yielded.
     """
     number = 0
     while line := lines.readline(LINE_LIMIT_BYTES + 1):
         number += 1
         if line.strip():
-            yield answer_line(line, live(), f"line {number}")
+            model = live()
+            with watch.answering():
+                found, seen = answer_line(line, model, f"line {number}")
+            yield found
+            if seen is not None:
+                watch.saw(seen)
 
 
-def answer_line(line: bytes, live: Live, field: str = "line") -> dict[str, Any]:
-    """The answer to one line, or the refusal of its window."""
+def answer_line(line: bytes, live: Live, field: str = "line") -> tuple[dict[str, Any], Seen | None]:
+    """The answer to one line, or the refusal of its window; and what was seen where the window was good."""
     identity: dict[str, Any] = {}
+    seen = None
     try:
-        window, identity = _read(line, field)
-        return {**identity, **answer_window(window, live, field)}
+        window, identity, label = _read(line, field)
+        seen = look(window, live, field, label)
+        return {**identity, **said(seen, field)}, seen
     except Refused as refusal:
         error = {"reason": refusal.reason, "message": refusal.message, "remedy": refusal.remedy}
-        return {**identity, "error": error}
+        return {**identity, "error": error}, seen
 
 
 def answer_window(window: Any, live: Live, field: str = "window") -> dict[str, Any]:
     """What the model says about one window (time, channels).
 
     Raises:
-        Refused: the window does not fit the sensor or holds a sample that is not finite.
+        Refused: the window does not fit the sensor or holds a sample that is not finite; MODEL_FAILED.
+    """
+    return said(look(window, live, field), field)
+
+
+def look(window: Any, live: Live, field: str = "window", label: object = None) -> Seen:
+    """Show one window (time, channels) to the model. A model that fails is part of what is seen.
+
+    Raises:
+        Refused: the window does not fit the sensor or holds a sample that is not finite, or the label is no class.
     """
     task = live.runtime.task
     try:
-        values = np.asarray(window, np.float32)[None]
+        array = np.asarray(window, np.float32)[None]
     except (TypeError, ValueError, OverflowError) as error:
         raise _invalid(field, "the samples are not all numbers in rows of one length", window) from error
-    logits = live.runtime.logits(check_values(values, task.sensor, field))[0].astype(np.float64)
+    values = check_values(array, task.sensor, field)
+    if label is not None and label not in task.classes:
+        raise _invalid(f"{field}.label", "not a class of the model", label)
+    logits, problem = None, ""
+    start, computing = time.monotonic(), time.thread_time()
+    try:
+        logits = live.runtime.logits(values)[0]
+        if not np.isfinite(logits).all():
+            logits, problem = None, "it is not a finite number"
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        problem = f"{type(error).__name__}: {error}"
+    computed_s, elapsed_s = time.thread_time() - computing, time.monotonic() - start
+    return Seen(live, values[0], logits, computed_s, elapsed_s, None if label is None else str(label), problem)
+
+
+def said(seen: Seen, field: str = "window") -> dict[str, Any]:
+    """The answer in words and numbers.
+
+    Raises:
+        Refused: MODEL_FAILED.
+    """
+    version, task = seen.live.version.version, seen.live.runtime.task
+    if seen.logits is None:
+        raise Refused(Reason.MODEL_FAILED, field=field, name=version, problem=seen.problem)
+    logits = seen.logits.astype(np.float64)
     if task.outputs:
         named = zip(task.outputs, logits, strict=True)
-        return {"outputs": {output.name: float(value) for output, value in named}, "version": live.version.version}
-    shares = np.exp(logits - logits.max())
-    shares /= shares.sum()
+        return {"outputs": {output.name: float(value) for output, value in named}, "version": version}
+    shares = probabilities(logits)
     return {
         "class": task.classes[int(logits.argmax())],
         "probabilities": {name: round(float(share), 6) for name, share in zip(task.classes, shares, strict=True)},
-        "version": live.version.version,
+        "version": version,
     }
 
 
-def _read(line: bytes, field: str) -> tuple[Any, dict[str, Any]]:
+def probabilities(logits: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Of each class, from logits (classes,)."""
+    shares = np.exp(logits.astype(np.float64) - logits.max())
+    return np.asarray(shares / shares.sum())
+
+
+def _read(line: bytes, field: str) -> tuple[Any, dict[str, Any], object]:
     if len(line) > LINE_LIMIT_BYTES:
         limit = f"{LINE_LIMIT_BYTES} bytes"
         raise Refused(Reason.LIMIT_EXCEEDED, field=field, found="a longer line", limit=limit)
@@ -76,9 +177,9 @@ def _read(line: bytes, field: str) -> tuple[Any, dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise _invalid(field, "not JSON", line[:60]) from error
     if isinstance(value, list):
-        return value, {}
+        return value, {}, None
     if isinstance(value, dict) and "window" in value:
-        return value["window"], {"id": value["id"]} if "id" in value else {}
+        return value["window"], {"id": value["id"]} if "id" in value else {}, value.get("label")
     raise _invalid(field, "not a window", line[:60])
 
 

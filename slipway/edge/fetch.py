@@ -7,14 +7,14 @@ from functools import partial
 from slipway import ranged
 from slipway.delta.codec import apply
 from slipway.delta.container import malformed
-from slipway.edge.remote import Delta, Offer, Remote, check_delta
+from slipway.edge.remote import Delta, Line, Offer, check_delta
 from slipway.edge.store import DISK, Store
 from slipway.errors import Reason, Refused
 
 Tell = Callable[..., None]  # tell("installed", version=…, …)
 
 
-def fetch_bundle(store: Store, remote: Remote, offer: Offer, tell: Tell) -> None:
+def fetch_bundle(store: Store, remote: Line, offer: Offer, tell: Tell) -> None:
     """Download all of it. What came stays where the line breaks.
 
     Raises:
@@ -26,7 +26,7 @@ def fetch_bundle(store: Store, remote: Remote, offer: Offer, tell: Tell) -> None
     store.admit(version.sha256)
 
 
-def fetch_delta(store: Store, remote: Remote, offer: Offer, delta: Delta, held: Sequence[str], tell: Tell) -> None:
+def fetch_delta(store: Store, remote: Line, offer: Offer, delta: Delta, held: Sequence[str], tell: Tell) -> None:
     """Download what changes a bundle here into the offered one, and change it. What came stays where the line breaks.
 
     Args:
@@ -46,7 +46,7 @@ def fetch_delta(store: Store, remote: Remote, offer: Offer, delta: Delta, held: 
     store.admit(version.sha256)
 
 
-def _download(store: Store, remote: Remote, sha256: str, size_bytes: int, tell: Tell) -> None:
+def _download(store: Store, remote: Line, sha256: str, size_bytes: int, tell: Tell) -> None:
     def pieces(offset: int) -> Iterable[tuple[int, bytes]]:
         tell(offset=offset, size_bytes=size_bytes)
         return remote.pieces(sha256, offset)

@@ -1,11 +1,13 @@
 """The device's line to its server: ``slipway.v1.Updates`` as plain values, with limits on all that comes in."""
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from slipway.bundle.archive import BUNDLE_LIMIT_BYTES
+from slipway.edge.report import Comparison, Health
+from slipway.edge.reporting import Reporter
 from slipway.edge.state import HASH, Installed, Report
 from slipway.errors import Reason, Refused
 from slipway.transport import ask, open_channel, read_stream
@@ -15,6 +17,7 @@ DOWNLOAD_DEADLINE_S = 300.0  # a slower stream is opened again from where it sta
 SERIAL_LIMIT = 1 << 53  # JSON readers keep whole numbers up to here
 MESSAGE_LIMIT_CHARS = 500
 VERSION = re.compile(r"models/[a-z][a-z0-9_-]{0,62}/versions/[1-9][0-9]{0,17}")
+ROLLOUT = re.compile(r"models/[a-z][a-z0-9_-]{0,62}/rollouts/[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True)
@@ -33,43 +36,79 @@ class Offer:
     version: Installed
     size_bytes: int
     delta: Delta | None = None
+    candidate: "Beside | None" = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a rollout asks to run beside it. As the server said it: see ``check_candidate``."""
+
+    rollout: str
+    offer: Offer
+
+
+class Line(Protocol):
+    """What an installer needs of a server, or of what stands for one."""
+
+    def offer(self, model: str, channel: str, held: Sequence[str] = (), *, device_id: str = "") -> Offer:
+        """As ``Remote.offer``."""
+        ...
+
+    def pieces(self, sha256: str, offset: int) -> Iterator[tuple[int, bytes]]:
+        """As ``Remote.pieces``."""
+        ...
+
+    def report(self, device_id: str, report: Report) -> None:
+        """As ``Remote.report``."""
+        ...
+
+    def report_health(self, device_id: str, health: Health) -> None:
+        """As ``Remote.report_health``."""
+        ...
 
 
 class Remote:
-    """One server. Every method raises ``ServerRefused`` or ``ServerUnreachable``."""
+    """One server, or a gateway. Every method raises ``ServerRefused`` or ``ServerUnreachable``.
 
-    def __init__(self, address: str, credentials: Any = None) -> None:
+    Args:
+        key: reads the private key of the device's certificate: to a gateway reports go signed.
+    """
+
+    def __init__(self, address: str, credentials: Any = None, key: Callable[[], bytes] | None = None) -> None:
         self.address = address
         self._channel = open_channel(address, credentials)
         self._stub = updates_pb2_grpc.UpdatesStub(self._channel)
+        self._reporter = Reporter(self._stub, address, key)
 
-    def offer(self, model: str, channel: str, held: Sequence[str] = ()) -> Offer:
+    def offer(self, model: str, channel: str, held: Sequence[str] = (), *, device_id: str = "") -> Offer:
         """What ``channel`` of ``model`` points at now.
 
         Args:
             held: SHA-256 of bundles that a delta may start from; a server that knows no deltas overlooks them.
+            device_id: with it the answer is that of the device's place in a rollout.
 
         Raises:
             Refused: FIELD_INVALID or LIMIT_EXCEEDED for an answer that cannot be true.
         """
-        request = updates_pb2.GetMetadataRequest(model=model, channel=channel, held_sha256=held)
+        request = updates_pb2.GetMetadataRequest(model=model, channel=channel, held_sha256=held, device_id=device_id)
         reply = ask(self._stub.GetMetadata, request, self.address)
-        _need(VERSION.fullmatch(reply.version) and reply.version.startswith(f"{model}/"), "version", reply.version)
-        _need(HASH.fullmatch(reply.target.sha256), "target.sha256", reply.target.sha256)
-        _need(0 <= reply.serial <= SERIAL_LIMIT, "serial", reply.serial)
-        size = reply.target.size_bytes
-        if not 0 < size <= BUNDLE_LIMIT_BYTES:
-            raise Refused(Reason.LIMIT_EXCEEDED, field="target.size_bytes", found=size, limit=BUNDLE_LIMIT_BYTES)
-        delta = None
-        if reply.HasField("delta"):
-            delta = Delta(reply.delta.target.sha256, reply.delta.target.size_bytes, reply.delta.base_sha256)
-        return Offer(Installed(reply.version, reply.target.sha256, reply.serial), size, delta)
+        offer = _offer(reply, reply.serial)
+        check_offer(offer, model)
+        if not reply.HasField("candidate"):
+            return offer
+        return replace(offer, candidate=Beside(reply.candidate.rollout, _offer(reply.candidate, reply.serial)))
 
     def pieces(self, sha256: str, offset: int) -> Iterator[tuple[int, bytes]]:
         """The bytes of a target or a delta from ``offset`` on, as (offset, data)."""
         request = updates_pb2.DownloadTargetRequest(sha256=sha256, read_offset=offset)
         for piece in read_stream(self._stub.DownloadTarget, request, self.address, DOWNLOAD_DEADLINE_S):
             yield piece.offset, piece.data
+
+    def repository_file(self, name: str) -> bytes:
+        """A file of the update repository's metadata, whole. It is as good as its signatures: ``slipway.trust``."""
+        request = updates_pb2.GetRepositoryFileRequest(name=name)
+        content: bytes = ask(self._stub.GetRepositoryFile, request, self.address).content
+        return content
 
     def hints(self, model: str, channel: str) -> Iterator[int]:
         """The channel's serial now and whenever it moves."""
@@ -86,11 +125,49 @@ class Remote:
             reason=report.reason,
             message=report.message[:MESSAGE_LIMIT_CHARS],
         )
-        ask(self._stub.ReportStatus, request, self.address)
+        self._reporter.send(request)
+
+    def report_health(self, device_id: str, health: Health) -> None:
+        """Tell how the model does, and a candidate beside it."""
+        request = updates_pb2.ReportHealthRequest(
+            device_id=device_id,
+            version=health.version,
+            sequence=health.sequence,
+            window_count=health.window_count,
+            drift=health.drift,
+            comparison=_comparison(health.comparison) if health.comparison else None,
+        )
+        self._reporter.send(request)
 
     def close(self) -> None:
         """End every call, also one that another thread waits on."""
         self._channel.close()
+
+
+def check_offer(offer: Offer, model: str, field: str = "") -> None:
+    """Refuse an offer that cannot be one for ``model``; ``field`` is where in the answer it stood: "candidate.".
+
+    Raises:
+        Refused: FIELD_INVALID or LIMIT_EXCEEDED.
+    """
+    version, size = offer.version, offer.size_bytes
+    named = VERSION.fullmatch(version.version) and version.version.startswith(f"{model}/")
+    _need(named, f"{field}version", version.version)
+    _need(HASH.fullmatch(version.sha256), f"{field}target.sha256", version.sha256)
+    _need(0 <= version.serial <= SERIAL_LIMIT, "serial", version.serial)
+    if not 0 < size <= BUNDLE_LIMIT_BYTES:
+        raise Refused(Reason.LIMIT_EXCEEDED, field=f"{field}target.size_bytes", found=size, limit=BUNDLE_LIMIT_BYTES)
+
+
+def check_candidate(candidate: Beside, model: str) -> None:
+    """Refuse a candidate that cannot be one for ``model``.
+
+    Raises:
+        Refused: FIELD_INVALID or LIMIT_EXCEEDED.
+    """
+    named = ROLLOUT.fullmatch(candidate.rollout) and candidate.rollout.startswith(f"{model}/")
+    _need(named, "candidate.rollout", candidate.rollout)
+    check_offer(candidate.offer, model, "candidate.")
 
 
 def check_delta(delta: Delta, held: Sequence[str], bundle_bytes: int) -> None:
@@ -105,6 +182,28 @@ def check_delta(delta: Delta, held: Sequence[str], bundle_bytes: int) -> None:
     if delta.size_bytes >= bundle_bytes:
         field, limit = "delta.target.size_bytes", bundle_bytes - 1
         raise Refused(Reason.LIMIT_EXCEEDED, field=field, found=delta.size_bytes, limit=limit)
+
+
+def _offer(reply: updates_pb2.UpdateMetadata | updates_pb2.Candidate, serial: int) -> Offer:
+    delta = None
+    if reply.HasField("delta"):
+        delta = Delta(reply.delta.target.sha256, reply.delta.target.size_bytes, reply.delta.base_sha256)
+    return Offer(Installed(reply.version, reply.target.sha256, serial), reply.target.size_bytes, delta)
+
+
+def _comparison(found: Comparison) -> updates_pb2.Comparison:
+    return updates_pb2.Comparison(
+        rollout=found.rollout,
+        window_count=found.window_count,
+        confidence=found.confidence,
+        confidence_before=found.confidence_before,
+        feedback_count=found.feedback_count,
+        right_count=found.right_count,
+        right_count_before=found.right_count_before,
+        failure_count=found.failure_count,
+        latency_seconds=found.latency_s,
+        latency_seconds_before=found.latency_before_s,
+    )
 
 
 def _need(good: object, field: str, found: object) -> None:

@@ -1,22 +1,24 @@
-"""What a device remembers between two starts: a value, its moves as pure functions, and its JSON form.
+"""What a device remembers between two starts: a value, and its moves as pure functions.
 
     nothing ──installed──▶ current ──installed──▶ current, previous ──rolled_back──▶ current
+                              └──staged──▶ candidate ──installed──▶ current
 
 The serial of a channel only rises, whatever happens. Hashes of refused bundles are kept, so that the same bytes are not
-fetched again, and of bundles that no delta led to, so that none is tried again. Reports wait here until the server has
-them.
+fetched again, and of bundles that no delta led to, so that none is tried again; what is refused is never current. A
+version is on trial from its first loading until ``passed``; meanwhile ``starts`` counts the starts that did not end
+well. Reports wait here until the server has them.
 """
 
-import json
 import re
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
+from slipway.edge.report import Health, Sums, comparison
 from slipway.errors import Reason, Refused
 
-FORMAT = 1
 REFUSED_LIMIT = 64
 REPORT_LIMIT = 64
+STARTS_LIMIT = 8
+NOTHING = Sums()
 HASH = re.compile(r"[0-9a-f]{64}")
 
 
@@ -28,6 +30,18 @@ class Installed:
     sha256: str
     serial: int
     delta_bytes: int = 0  # length of the delta it was made from; 0 where the whole bundle came
+    since_s: float = 0.0  # when it became current: seconds since 1970 by the device's clock; 0 unknown
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that a rollout asks to run beside current."""
+
+    rollout: str
+    version: Installed
+    base: str = ""  # SHA-256 of the bundle that it is a change of
+    refused: bool = False  # it failed a check here, and the server knows
+    sums: Sums = NOTHING  # how it did beside current so far
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,11 @@ class State:
     reports: tuple[Report, ...] = ()  # not delivered yet; oldest first
     base: str = ""  # SHA-256 of the bundle that current is a change of: the next change may start there too
     deltas_refused: dict[str, str] = field(default_factory=dict)  # why no delta leads to it, by SHA-256; oldest first
+    candidate: Candidate | None = None
+    starts: dict[str, int] = field(default_factory=dict)  # that did not end well, of what is on trial, by SHA-256
+    sequence: int = 0  # of the newest report on health
+    healths: tuple[Health, ...] = ()  # not delivered yet; oldest first
+    drift: float | None = None  # as last reported
 
 
 def installed(state: State, version: Installed, base: str = "") -> State:
@@ -63,8 +82,16 @@ def installed(state: State, version: Installed, base: str = "") -> State:
     if state.current is not None and state.current.sha256 == version.sha256:
         return replace(state, current=version)
     report = Report(version.version, "INSTALLED")
-    base = state.base if version.sha256 in needed(state) else base
-    return _reporting(replace(state, current=version, previous=state.current, base=base), report)
+    candidate = state.candidate
+    if candidate is not None and candidate.version.sha256 == version.sha256:
+        base, candidate = candidate.base or state.base, None
+    elif version.sha256 in needed(state):
+        base = state.base
+    starts = {**state.starts, version.sha256: 0} if on_trial(state, version.sha256) else state.starts
+    after = replace(
+        state, current=version, previous=state.current, base=base, candidate=candidate, starts=_newest(starts)
+    )
+    return _reporting(after, report)
 
 
 def refused(state: State, version: Installed, refusal: Refused, *, forever: bool) -> State:
@@ -72,8 +99,7 @@ def refused(state: State, version: Installed, refusal: Refused, *, forever: bool
     report = Report(version.version, "REFUSED", refusal.reason, str(refusal))
     if not forever:
         return _reporting(state, report)
-    hashes = {**state.refused, version.sha256: str(refusal)}
-    return _reporting(replace(state, refused=dict(list(hashes.items())[-REFUSED_LIMIT:])), report)
+    return _reporting(_never_again(state, version.sha256, str(refusal)), report)
 
 
 def delta_refused(state: State, version: Installed, problem: str) -> State:
@@ -82,11 +108,50 @@ def delta_refused(state: State, version: Installed, problem: str) -> State:
     return replace(state, deltas_refused=dict(list(hashes.items())[-REFUSED_LIMIT:]))
 
 
-def rolled_back(state: State, refusal: Refused) -> State:
-    """Current is no good any more: previous takes its place, or nothing does."""
+def rolled_back(state: State, refusal: Refused, *, forever: bool = False) -> State:
+    """Current is no good any more: previous takes its place, or nothing does.
+
+    Args:
+        forever: its bytes are to blame; they are refused from now on.
+    """
     assert state.current is not None
-    report = Report(state.current.version, "ROLLED_BACK", refusal.reason, str(refusal))
+    bad = state.current
+    report = Report(bad.version, "ROLLED_BACK", refusal.reason, str(refusal))
+    if forever:
+        return _reporting(_never_again(state, bad.sha256, str(refusal)), report)
     return _reporting(replace(state, current=state.previous, previous=None), report)
+
+
+def staged(state: State, candidate: Candidate | None) -> State:
+    """``candidate`` runs beside current from now on; None empties the slot."""
+    return replace(state, candidate=candidate)
+
+
+def started(state: State, sha256: str) -> State:
+    """A bundle is about to be loaded: counted while it is on trial, and taken back where it ends well."""
+    if not on_trial(state, sha256):
+        return state
+    count = state.starts.get(sha256, 0) + 1
+    others = {key: value for key, value in state.starts.items() if key != sha256}
+    return replace(state, starts=_newest({**others, sha256: count}))
+
+
+def ended(state: State, sha256: str) -> State:
+    """What was started with this bundle has ended well."""
+    if state.starts.get(sha256, 0) == 0:
+        return state
+    return replace(state, starts={**state.starts, sha256: state.starts[sha256] - 1})
+
+
+def passed(state: State) -> State:
+    """Current has stood its trial."""
+    sha256 = state.current.sha256 if state.current else ""
+    return replace(state, starts={key: count for key, count in state.starts.items() if key != sha256})
+
+
+def on_trial(state: State, sha256: str) -> bool:
+    """Whether the bundle has yet to show here that it works."""
+    return sha256 in state.starts or sha256 not in _installed(state)
 
 
 def seen(state: State, channel: str, serial: int) -> State:
@@ -106,54 +171,72 @@ def delivered(state: State, report: Report) -> State:
     return replace(state, reports=tuple(r for r in state.reports if r != report))
 
 
+def filed(state: State, version: str, rollout: str, sums: Sums, drift: float | None) -> State:
+    """``sums`` over windows that ``version`` answered become the next report on health."""
+    health = Health(state.sequence + 1, version, sums.windows, drift, comparison(rollout, sums))
+    candidate = state.candidate
+    if candidate is not None and candidate.rollout == rollout:
+        candidate = replace(candidate, sums=candidate.sums + sums)
+    healths = (*state.healths, health)[-REPORT_LIMIT:]
+    return replace(state, sequence=health.sequence, healths=healths, candidate=candidate, drift=drift)
+
+
+def heard(state: State, sequence: int) -> State:
+    """The server has the report on health of that number."""
+    return replace(state, healths=tuple(health for health in state.healths if health.sequence != sequence))
+
+
+def forgiven(state: State) -> State:
+    """Everything that was refused may be tried again."""
+    candidate = None if state.candidate is None or state.candidate.refused else state.candidate
+    starts = {key: count for key, count in state.starts.items() if key in _installed(state)}
+    return replace(state, refused={}, deltas_refused={}, starts=starts, candidate=candidate)
+
+
 def needed(state: State) -> tuple[str, ...]:
-    """SHA-256 of every bundle to keep: current, previous, and the base that the next change may start from."""
-    installed = [version.sha256 for version in (state.current, state.previous) if version]
-    return tuple(dict.fromkeys([*installed, *filter(None, [state.base])]))
+    """SHA-256 of every bundle to keep: current, previous, candidate, and the base the next change may start from."""
+    candidate = state.candidate
+    beside = candidate.version.sha256 if candidate and not candidate.refused else ""
+    return tuple(dict.fromkeys(filter(None, [*_installed(state), beside, state.base])))
 
 
 def remembered(state: State, version: Installed) -> Installed:
     """``version`` with the way its bundle came, where it is here already."""
-    for known in (state.current, state.previous):
+    beside = state.candidate.version if state.candidate else None
+    for known in (state.current, state.previous, beside):
         if known is not None and known.sha256 == version.sha256:
-            return replace(version, delta_bytes=known.delta_bytes)
+            since_s = known.since_s if known == state.current else 0.0
+            return replace(version, delta_bytes=known.delta_bytes, since_s=since_s)
     return version
+
+
+def _installed(state: State) -> list[str]:
+    return [version.sha256 for version in (state.current, state.previous) if version]
+
+
+def _never_again(state: State, sha256: str, problem: str) -> State:
+    """The hash is refused, and no slot holds it."""
+    hashes = {**state.refused, sha256: problem}
+    current, previous = (None if slot and slot.sha256 == sha256 else slot for slot in (state.current, state.previous))
+    if current is None:
+        current, previous = previous, None
+    candidate = state.candidate
+    if candidate is not None and candidate.version.sha256 == sha256:
+        candidate = replace(candidate, refused=True)
+    return replace(
+        state,
+        current=current,
+        previous=previous,
+        candidate=candidate,
+        refused=dict(list(hashes.items())[-REFUSED_LIMIT:]),
+        starts={key: count for key, count in state.starts.items() if key != sha256},
+    )
+
+
+def _newest(starts: dict[str, int]) -> dict[str, int]:
+    return dict(list(starts.items())[-STARTS_LIMIT:])
 
 
 def _reporting(state: State, report: Report) -> State:
     others = tuple(r for r in state.reports if r != report)
     return replace(state, reports=(*others, report)[-REPORT_LIMIT:])
-
-
-def to_bytes(state: State) -> bytes:
-    """The JSON form; ``from_bytes`` is its inverse."""
-    return json.dumps({"format": FORMAT, **asdict(state)}, indent=1).encode() + b"\n"
-
-
-def from_bytes(data: bytes, name: str = "state.json") -> State:
-    """Read what ``to_bytes`` wrote.
-
-    Raises:
-        Refused: EDGE_STATE_DAMAGED.
-    """
-    try:
-        fields = json.loads(data)
-        if fields.pop("format") != FORMAT:
-            raise ValueError(f"format is not {FORMAT}")
-        reports = tuple(Report(**row) for row in fields.pop("reports"))
-        current, previous = (_installed(fields.pop(key)) for key in ("current", "previous"))
-        state = State(**fields, current=current, previous=previous, reports=reports)
-        if state.base and HASH.fullmatch(state.base) is None:
-            raise ValueError("a hash is not one")
-        return state
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Refused(Reason.EDGE_STATE_DAMAGED, field="state", found=name, problem=error) from error
-
-
-def _installed(fields: dict[str, Any] | None) -> Installed | None:
-    if fields is None:
-        return None
-    version = Installed(**fields)
-    if HASH.fullmatch(version.sha256) is None:
-        raise ValueError("a hash is not one")
-    return version

@@ -1,6 +1,6 @@
 """The device's folder. A crash at any point leaves the old state or the new one.
 
-    state.json              what is current, previous, refused; replaced whole, never written in place
+    state.json              what is current, previous, candidate, refused; replaced whole, never written in place
     bundles/<sha256>.slipway    whole bundles; a file appears here only after its hash was checked
     downloads/<sha256>.part     what came of a download so far
     lock                    held by the one agent that works here
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slipway.edge.state import State, from_bytes, needed, to_bytes
+from slipway.edge.state import State, needed
+from slipway.edge.state_file import from_bytes, to_bytes
 from slipway.errors import Reason, Refused
 
 STATE_LIMIT_BYTES = 1 << 20

@@ -1,5 +1,6 @@
 """The bundle of a version that is a graph and no model: made elsewhere, it can be run and packed, and nothing else."""
 
+from export import reference
 from export.code import WITNESS, Code, write_code
 from export.evidence import EXACT_LIMIT, EXACT_NAME
 from export.mcu.measure import EVIDENCE, evidence
@@ -30,7 +31,7 @@ def pack_runnable(context: Context, order: Order, task: TaskSpec) -> Made:
     bundle = pack_graph(
         graph,
         windows.self_test,
-        extra=_files(code, graph, order) if code else {},
+        extra={**(_files(code, graph, order) if code else {}), **reference.files(graph, windows.calibration, task)},
         model=order.model_id,
         version=order.number,
         task=task,

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from export import reference
 from export.evidence import show
 from export.float_onnx import float_onnx
 from export.frozen_bundle import SELF_TEST_COUNT, pack_adapted
@@ -61,7 +62,7 @@ def update(parent: Parent, model: Model, order: Order) -> Made:
     bundle = pack_adapted(
         base,
         found.graph,
-        extra=shown.files,
+        extra={**shown.files, **reference.files(found.graph, order.windows.calibration, model.task)},
         version=order.number,
         lineage=order.lineage,
         proofs=(*proofs, *shown.proofs),

@@ -14,19 +14,32 @@ WINDOW = [[0.0, 0.0]] * 3
 
 
 def bundle(
-    version: int, *, model: str = "rover", ballast: int = 0, fault: float = 0.0, task: TaskSpec | None = None
+    version: int,
+    *,
+    model: str = "rover",
+    ballast: int = 0,
+    fault: float = 0.0,
+    task: TaskSpec | None = None,
+    front: str = "",
 ) -> bytes:
     """A bundle that answers "even" for an even ``version`` and "odd" for an odd one, whatever it is asked.
 
     Args:
+        front: "Sqrt" or "Relu": this of every sample, and then numbers that depend on it; the self-test knows positive
+            samples only.
         ballast: bytes to add, so that a download takes a while.
         fault: added to the promised outputs of the self-test.
     """
     bias = np.array([0.0, 1.0] if version % 2 == 0 else [1.0, 0.0], np.float32) + version
-    inputs = np.random.default_rng(version).normal(size=(4, *SENSOR.window_shape)).astype(np.float32)
-    outputs = np.broadcast_to(bias, (4, 2)) + np.float32(fault)
+    draw = np.random.default_rng(version)
+    inputs = draw.normal(size=(4, *SENSOR.window_shape)).astype(np.float32)
+    weights = np.zeros((6, 2), np.float32)
+    if front:
+        inputs, weights = np.abs(inputs), draw.normal(size=(6, 2)).astype(np.float32)
+    fronted = np.sqrt(inputs) if front == "Sqrt" else inputs
+    outputs = fronted.reshape(4, 6) @ weights + bias + np.float32(fault)
     files = {
-        "graph.onnx": _graph(bias, ballast),
+        "graph.onnx": _graph(weights, bias, ballast, front or "Identity"),
         "inputs.npy": samples.encode(inputs),
         "outputs.npy": samples.encode(outputs),
     }
@@ -42,11 +55,11 @@ def bundle(
     return pack(manifest, files)
 
 
-def _graph(bias: np.ndarray, ballast: int) -> bytes:
-    weights = np.zeros((6, 2), np.float32)
+def _graph(weights: np.ndarray, bias: np.ndarray, ballast: int, front: str) -> bytes:
     filler = np.random.default_rng(0).integers(0, 256, ballast, np.uint8)
     nodes = [
-        helper.make_node("Flatten", ["window"], ["flat"]),
+        helper.make_node(front, ["window"], ["fronted"]),
+        helper.make_node("Flatten", ["fronted"], ["flat"]),
         helper.make_node("Gemm", ["flat", "weights", "bias"], ["logits"]),
     ]
     window = helper.make_tensor_value_info("window", TensorProto.FLOAT, ["batch", 3, 2])

@@ -21,7 +21,10 @@ class Repository(UpdatesServicer):
         self.channels: dict[tuple[str, str], pb.UpdateMetadata] = {}
         self.deltas: dict[tuple[str, str], pb.Delta] = {}  # by (hash of the new bundle, of the base)
         self.held: list[tuple[str, ...]] = []  # what each request for metadata said
+        self.candidates: dict[tuple[str, str], pb.Candidate] = {}
         self.reports: list[pb.ReportStatusRequest] = []
+        self.healths: list[pb.ReportHealthRequest] = []
+        self.devices: list[str] = []  # who asked for metadata
         self.downloads: list[tuple[str, int]] = []  # (hash, offset) of every stream that began
         self.piece_bytes = piece_bytes
         self.break_after: int | None = None  # bytes of a stream before it breaks off
@@ -29,6 +32,7 @@ class Repository(UpdatesServicer):
         self.first_piece = threading.Event()
         self._moved = threading.Condition()
         self._closed = False
+        self._rollouts = 0
 
     def publish(self, model: str, version: int, data: bytes, channel: str = "stable", serial: int | None = None) -> str:
         """Point a channel at a bundle and return the bundle's hash."""
@@ -44,6 +48,29 @@ class Repository(UpdatesServicer):
             self._moved.notify_all()
         return sha256
 
+    def rehearse(
+        self, model: str, version: int, data: bytes, rollout: int = 1, channel: str = "stable", move: bool = True
+    ) -> str:
+        """Ask devices to run a bundle beside their own, and return its hash."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        with self._moved:
+            self.targets[sha256] = data
+            self.candidates[model, channel] = pb.Candidate(
+                rollout=f"{model}/rollouts/{rollout}",
+                version=f"{model}/versions/{version}",
+                target=pb.Target(sha256=sha256, size_bytes=len(data)),
+            )
+            self._rollouts += move
+            self._moved.notify_all()
+        return sha256
+
+    def end_rollout(self, model: str, channel: str = "stable") -> None:
+        """Ask for no candidate any more."""
+        with self._moved:
+            self.candidates.pop((model, channel), None)
+            self._rollouts += 1
+            self._moved.notify_all()
+
     def change(self, new: str, base: str, delta: bytes | None = None) -> pb.Delta:
         """Offer a delta from one bundle to another, both given by their hashes; the right one unless told otherwise."""
         delta = make(self.targets[base], self.targets[new]) if delta is None else delta
@@ -54,14 +81,25 @@ class Repository(UpdatesServicer):
 
     def GetMetadata(self, request: pb.GetMetadataRequest, context: Any) -> pb.UpdateMetadata:
         self.held.append(tuple(request.held_sha256))
+        self.devices.append(request.device_id)
         found = self.channels.get((request.model, request.channel))
         if found is None:
             context.abort(grpc.StatusCode.NOT_FOUND, "no such channel")
-        delta = None
-        if found.target.sha256 not in request.held_sha256:
-            deltas = (self.deltas.get((found.target.sha256, base)) for base in request.held_sha256)
+        reply = pb.UpdateMetadata()
+        reply.CopyFrom(found)
+        self._add_delta(reply, request)
+        candidate = self.candidates.get((request.model, request.channel))
+        if candidate is not None and request.device_id:
+            reply.candidate.CopyFrom(candidate)
+            self._add_delta(reply.candidate, request)
+        return reply
+
+    def _add_delta(self, offer: pb.UpdateMetadata | pb.Candidate, request: pb.GetMetadataRequest) -> None:
+        if offer.target.sha256 not in request.held_sha256:
+            deltas = (self.deltas.get((offer.target.sha256, base)) for base in request.held_sha256)
             delta = next(filter(None, deltas), None)
-        return pb.UpdateMetadata(version=found.version, target=found.target, serial=found.serial, delta=delta)
+            if delta is not None:
+                offer.delta.CopyFrom(delta)
 
     def DownloadTarget(self, request: pb.DownloadTargetRequest, context: Any) -> Iterator[pb.DownloadTargetResponse]:
         self.downloads.append((request.sha256, request.read_offset))
@@ -85,18 +123,24 @@ class Repository(UpdatesServicer):
         while context.is_active() and not self._closed:
             with self._moved:
                 found = self.channels.get((request.model, request.channel))
-                serial = found.serial if found else 0
-                if serial == seen:
+                moves = (found.serial if found else 0, self._rollouts)
+                if moves == seen:
                     self._moved.wait(30)
                     continue
-            seen = serial
-            yield pb.WatchUpdatesResponse(serial=serial)
+            seen = moves
+            yield pb.WatchUpdatesResponse(serial=moves[0], rollout_serial=moves[1])
 
     def ReportStatus(self, request: pb.ReportStatusRequest, context: Any) -> pb.ReportStatusResponse:
         with self._moved:
             self.reports.append(request)
             self._moved.notify_all()
         return pb.ReportStatusResponse()
+
+    def ReportHealth(self, request: pb.ReportHealthRequest, context: Any) -> pb.ReportHealthResponse:
+        with self._moved:
+            self.healths.append(request)
+            self._moved.notify_all()
+        return pb.ReportHealthResponse()
 
     def _wake(self) -> None:
         with self._moved:

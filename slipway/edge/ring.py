@@ -1,0 +1,285 @@
+"""Windows on disk, within limits: the newest, or a fair sample of each hour; each goes to a server once at most.
+
+A SQLite file is the store: a write that breaks off is as if it had never begun, limits are rows and pages, and the mark
+that a window was sent changes together with what it belongs to. Only rot of the medium is left to be found, by a
+CRC-32 of each window.
+
+Windows wait in memory until 10 s have passed or 256 KiB have come (an eighth of a small file): one write then, in a
+journal (WAL) that is synced when it is folded into the file, every 1 MiB; a flash is written two to four times over.
+A killed process loses what waits; a power cut also what the journal holds and the system had not yet written by itself
+(30 s, mostly). Neither leaves half a window.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from slipway.spec import SensorSpec, sensor_to_json
+from slipway.windows import Values
+
+FORMAT = 1
+WAITING_BYTES, WAITING_S = 1 << 18, 10.0
+PAGE_BYTES = 4096
+PAGE_DATA = 4000  # bytes of a window that surely fit into one page
+SPARE_PAGES = 8  # inner nodes of the tables
+DROPPED = 16  # windows at once
+JOURNAL_PAGES = 256
+LEAST_BYTES = 64 * PAGE_BYTES  # of the file: SQLite's own pages, and room to move
+HOUR_S = 3600
+
+_TABLES = """
+CREATE TABLE window (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
+                     parcel TEXT, crc INTEGER NOT NULL, samples BLOB NOT NULL);
+CREATE INDEX window_parcel ON window (parcel) WHERE parcel IS NOT NULL;
+CREATE TABLE seen (hour INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+CREATE TABLE sensor (json TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How much is kept.
+
+    Args:
+        size_bytes: of the file; its journal takes 1 MiB more at most.
+        count: windows at most; 0 for as many as fit.
+        hourly: windows of an hour at most, each of the hour's with the same chance; 0 for the newest of all.
+    """
+
+    size_bytes: int = 16 << 20
+    count: int = 0
+    hourly: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Parcel:
+    """Windows on their way: the same ones, in the same order, until they have arrived."""
+
+    upload_id: str
+    values: Values
+
+
+class Ring:
+    """The windows of one device. One process writes; its threads may share it.
+
+    Args:
+        path: of the file; made if missing, set aside as ``.damaged`` if it cannot be read.
+        sensor: what windows are; those of another one are dropped.
+        keep: how much.
+        random: numbers from 0 to 1.
+        clock: seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sensor: SensorSpec,
+        keep: Keep,
+        *,
+        random: Callable[[], float],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path, self.keep, self._shape = path, keep, sensor.window_shape
+        self._random, self._clock = random, clock
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[int, bytes]] = []
+        self._written = clock()
+        self._file = self._opened(json.dumps(sensor_to_json(sensor)))
+        self._pages = max(LEAST_BYTES, keep.size_bytes) // PAGE_BYTES
+        self._waiting_bytes = min(WAITING_BYTES, self._pages * PAGE_BYTES // 8)
+
+    def add(self, window: Values) -> None:
+        """Take in one window (time, channels); it is written with the first that comes 10 s later, or after 256 KiB.
+
+        Raises:
+            sqlite3.Error: the disk is full or failing; what waited is lost, what was stored is not.
+        """
+        now = self._clock()
+        with self._lock:
+            self._waiting.append((int(now // HOUR_S), np.ascontiguousarray(window, "<f4").tobytes()))
+            size_bytes = len(self._waiting) * len(self._waiting[0][1])
+            if size_bytes >= self._waiting_bytes or not 0 <= now - self._written < WAITING_S:
+                self._write(now)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self._lock:
+            self._write(self._clock())
+
+    def count(self) -> int:
+        """Windows on the disk."""
+        return self._ask("SELECT count(*) FROM window")
+
+    def unsent(self) -> int:
+        """Windows on the disk that no server has."""
+        return self._ask("SELECT count(*) FROM window WHERE sent = 0")
+
+    def size_bytes(self) -> int:
+        """Length of the file, without its journal."""
+        return self._ask("PRAGMA page_count") * PAGE_BYTES
+
+    def read(self, limit: int = -1) -> Values:
+        """The newest ``limit`` windows (count, time, channels), or all, oldest first. Rotten ones are left out."""
+        with self._lock:
+            query = "SELECT id, crc, samples FROM window ORDER BY id DESC LIMIT ?"
+            return self._arrays(self._file.execute(query, (limit,)).fetchall()[::-1])
+
+    def on_its_way(self) -> bool:
+        """Whether a parcel was opened and has not arrived."""
+        return bool(self._ask("SELECT EXISTS (SELECT 1 FROM window WHERE parcel IS NOT NULL)"))
+
+    def parcel(self, limit: int) -> Parcel | None:
+        """What is to be sent: the parcel that is on its way, else the oldest ``limit`` unsent windows; None if none.
+
+        A parcel that was opened stays the same through kills and power cuts, and the ring drops none of it.
+        """
+        with self._lock:
+            self._write(self._clock())
+            row = self._file.execute("SELECT parcel FROM window WHERE parcel IS NOT NULL LIMIT 1").fetchone()
+            upload_id = row[0] if row else str(uuid.uuid4())
+            if row is None and limit > 0:
+                self._rotten()
+                with self._file:
+                    self._file.execute(
+                        "UPDATE window SET parcel = ? WHERE id IN"
+                        " (SELECT id FROM window WHERE sent = 0 ORDER BY id LIMIT ?)",
+                        (upload_id, limit),
+                    )
+                self._synced()  # before the server hears of it
+            query = "SELECT id, crc, samples FROM window WHERE parcel = ? ORDER BY id"
+            values = self._arrays(self._file.execute(query, (upload_id,)).fetchall())
+        return Parcel(upload_id, values) if len(values) else None
+
+    def arrived(self, parcel: Parcel) -> None:
+        """The server has all of ``parcel``, or refuses it for good: its windows are not offered again."""
+        with self._lock, self._file:
+            self._file.execute("UPDATE window SET sent = 1, parcel = NULL WHERE parcel = ?", (parcel.upload_id,))
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        with self._lock:
+            self._write(self._clock())
+            self._synced()
+            self._file.close()
+
+    def _write(self, now: float) -> None:
+        waiting, self._waiting, self._written = self._waiting, [], now
+        if not waiting:
+            return
+        with self._file:
+            self._make_room(sum(len(samples) // PAGE_DATA + 1 for _, samples in waiting))
+            for hour, samples in waiting:
+                if self._chosen(hour):
+                    row = (hour, zlib.crc32(samples), samples)
+                    self._file.execute("INSERT INTO window (hour, crc, samples) VALUES (?, ?, ?)", row)
+            self._drop()
+        over = self._pragma("page_count") - self._pages
+        if over > 0:  # as where less is to be kept than before
+            self._file.executescript(f"PRAGMA incremental_vacuum({over});")  # execute frees one page only
+
+    def _chosen(self, hour: int) -> bool:
+        """Whether a window of ``hour`` comes in; one that was in its place goes.
+
+        Reference: Vitter 1985, Random sampling with a reservoir, algorithm R.
+        """
+        if not self.keep.hourly:
+            return True
+        query = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count"
+        (seen,) = self._file.execute(query, (hour,)).fetchone()
+        self._file.execute("DELETE FROM seen WHERE hour < ?", (hour,))
+        place = int(self._random() * seen)
+        if seen <= self.keep.hourly:
+            return True
+        if place >= self.keep.hourly:
+            return False
+        query = "SELECT id FROM window WHERE hour = ? AND parcel IS NULL ORDER BY id LIMIT 1 OFFSET ?"
+        found = self._file.execute(query, (hour, place)).fetchone()
+        if found is not None:
+            self._file.execute("DELETE FROM window WHERE id = ?", found)
+        return found is not None
+
+    def _drop(self, least: int = 0) -> None:
+        """Remove the oldest windows over the count, or ``least`` of them; none of a parcel that is on its way."""
+        (count,) = self._file.execute("SELECT count(*) FROM window").fetchone()
+        over = max(least, count - self.keep.count if self.keep.count else 0)
+        if over > 0:
+            query = "DELETE FROM window WHERE id IN (SELECT id FROM window WHERE parcel IS NULL ORDER BY id LIMIT ?)"
+            self._file.execute(query, (over,))
+
+    def _make_room(self, pages: int) -> None:
+        """Drop the oldest windows until so many pages are free: those are used again, and the file does not grow."""
+        while self._pragma("page_count") - self._pragma("freelist_count") + pages + SPARE_PAGES > self._pages:
+            before = self._file.total_changes
+            self._drop(DROPPED)
+            if self._file.total_changes == before:
+                return
+
+    def _arrays(self, rows: list[tuple[int, int, bytes]]) -> Values:
+        sound = [samples for _, crc, samples in rows if zlib.crc32(samples) == crc]
+        return np.frombuffer(b"".join(sound), "<f4").reshape(-1, *self._shape).astype(np.float32)
+
+    def _rotten(self) -> None:
+        """Remove unsent windows that are no longer what was stored, so that a parcel stays what it was."""
+        rows = self._file.execute("SELECT id, crc, samples FROM window WHERE sent = 0")
+        rotten = [(key,) for key, crc, samples in rows if zlib.crc32(samples) != crc]
+        with self._file:
+            self._file.executemany("DELETE FROM window WHERE id = ?", rotten)
+
+    def _synced(self) -> None:
+        self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _ask(self, query: str) -> int:
+        with self._lock:
+            return int(self._file.execute(query).fetchone()[0])
+
+    def _pragma(self, name: str) -> int:
+        return int(self._file.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def _opened(self, sensor: str) -> sqlite3.Connection:
+        try:
+            return _connected(self.path, sensor)
+        except sqlite3.DatabaseError:
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            self.path.replace(self.path.with_suffix(".damaged"))
+            return _connected(self.path, sensor)
+
+
+def _connected(path: Path, sensor: str) -> sqlite3.Connection:
+    file = sqlite3.connect(path, check_same_thread=False)
+    try:
+        file.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        file.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        file.execute("PRAGMA journal_mode = WAL").fetchall()
+        file.execute("PRAGMA synchronous = NORMAL")
+        file.execute("PRAGMA secure_delete = OFF").fetchall()  # zeros would be written over each window that goes
+        file.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}").fetchall()
+        file.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * PAGE_BYTES}").fetchall()
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        known = file.execute("SELECT * FROM sensor").fetchall() if version == FORMAT else None
+        if known != [(sensor,)]:
+            _remade(file, sensor)
+        return file
+    except sqlite3.DatabaseError:
+        file.close()
+        raise
+
+
+def _remade(file: sqlite3.Connection, sensor: str) -> None:
+    """Empty tables for windows of ``sensor``."""
+    file.execute("BEGIN IMMEDIATE")
+    with file:
+        for name in ("window", "seen", "sensor"):
+            file.execute(f"DROP TABLE IF EXISTS {name}")
+        for statement in filter(str.strip, _TABLES.split(";")):
+            file.execute(statement)
+        file.execute("INSERT INTO sensor VALUES (?)", (sensor,))
+        file.execute(f"PRAGMA user_version = {FORMAT}")
