@@ -1,0 +1,71 @@
+"""A target fetched whole from the server, from the byte on where an earlier attempt broke off.
+
+Unlike ``slipway.ranged`` nobody has said how long it is: its name is its hash, and the hash decides.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from slipway.errors import Reason, Refused
+from slipway.transport import ServerRefused
+
+READ_BYTES = 1 << 20
+DOWNLOAD = "download"
+NO_SUCH_BYTES = ("NOT_FOUND", "OUT_OF_RANGE")
+Pieces = Callable[
+    [str, int], Iterable[tuple[int, bytes]]
+]  # of a target's SHA-256, from an offset on: (offset, data), …
+
+
+def fetch(part: Path, pieces: Pieces, *, sha256: str, limit_bytes: int, tell: Callable[[int], None]) -> None:
+    """Complete ``part``; on return its hash is ``sha256`` and it is on the disk. What came stays where the line breaks.
+
+    Args:
+        part: file to append to; created if missing.
+        pieces: yields consecutive pieces of a target.
+        limit_bytes: a target that is longer is refused.
+        tell: called with the bytes on hand.
+
+    Raises:
+        Refused: DOWNLOAD_INVALID for a piece out of place, LIMIT_EXCEEDED, BUNDLE_HASH_MISMATCH. Nothing stays.
+        ServerRefused, ServerUnreachable: as the line says.
+    """
+    with part.open("ab+") as file:
+        try:
+            digest, have = _kept(file)
+            tell(have)
+            for offset, data in pieces(sha256, have):
+                _check(offset, len(data), have, limit_bytes)
+                file.write(data)
+                file.flush()
+                digest.update(data)
+                have += len(data)
+                tell(have)
+            os.fsync(file.fileno())
+            found = digest.hexdigest()
+            if found != sha256:
+                raise Refused(Reason.BUNDLE_HASH_MISMATCH, field=DOWNLOAD, name=part.name, found=found, expected=sha256)
+        except Exception as error:
+            wrong = isinstance(error, Refused) or (isinstance(error, ServerRefused) and error.code in NO_SUCH_BYTES)
+            if wrong or not os.fstat(file.fileno()).st_size:
+                part.unlink(missing_ok=True)
+            raise
+
+
+def _kept(file: BinaryIO) -> tuple["hashlib._Hash", int]:
+    digest, have = hashlib.sha256(), 0
+    file.seek(0)
+    while data := file.read(READ_BYTES):
+        digest.update(data)
+        have += len(data)
+    return digest, have
+
+
+def _check(offset: int, length: int, have: int, limit_bytes: int) -> None:
+    if offset != have:
+        raise Refused(Reason.DOWNLOAD_INVALID, field=DOWNLOAD, problem=f"a piece for byte {offset} came at byte {have}")
+    if have + length > limit_bytes:
+        raise Refused(Reason.LIMIT_EXCEEDED, field=DOWNLOAD, found=f"{have + length} bytes", limit=limit_bytes)
