@@ -59,7 +59,10 @@ class ServerUnreachable(Exception):
     def __init__(self, address: str, problem: str) -> None:
         self.address = address
         self.message = f"No answer from the server at {address}: {problem}."
-        self.remedy = "Check that slipway-server runs there, or name another one with --server or SLIPWAY_SERVER."
+        self.remedy = (
+            "Check that slipway-server runs there, or name another one with --server or SLIPWAY_SERVER. "
+            "One that speaks TLS needs --identity."
+        )
         super().__init__(f"{self.message} {self.remedy}")
 
 
