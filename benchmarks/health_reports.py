@@ -29,27 +29,42 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name:
         server = ServerProcess(Path(name) / "data").start()
         try:
-            process = psutil.Process(server.process.pid if server.process else 0)
             model_with(server, "m")
             rollout = begin(server, "m", 2, stages=[1.0], report_count=1_000_000).name
-            command = [sys.executable, "-m", "benchmarks.health_reports", server.address, rollout]
-            before = _cpu_seconds(process)
-            seconds = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-            cpu_seconds = _cpu_seconds(process) - before
+            rate, cpu_us = _measure(server.process.pid if server.process else 0, server.address, rollout)
             found = look(server, rollout)
         finally:
             server.kill()
     assert (found.report_count, found.device_count) == (2 * DEVICES, DEVICES), "every report counts once"
-    rate, cpu_us = 2 * DEVICES / seconds, 1e6 * cpu_seconds / (2 * DEVICES)
-    most_us = 1e6 / AIM_PER_SECOND  # of one core
+    bare_rate, bare_us = _bare(rollout)
     return [
-        _record("health_reports_per_second", rate, "1/s", AIM_PER_SECOND),
-        _record("health_report_cpu_us", cpu_us, "us", most_us),
+        _record("health_reports_per_second", rate, "1/s", f"aim {AIM_PER_SECOND:g}", AIM_PER_SECOND),
+        _record("health_reports_of_bare_calls", rate, "1/s", f"bare calls {bare_rate:.0f}", bare_rate),
+        _record("health_report_cpu_us", cpu_us, "us", f"bare call {bare_us:.0f}", bare_us),
     ]
 
 
-def _record(name: str, value: float, unit: str, aim: float) -> dict[str, Any]:
-    return {"name": name, "value": value, "unit": unit, "reference": f"aim {aim:g}", "ratio": value / aim}
+def _bare(rollout: str) -> tuple[float, float]:
+    """The same reports to a server that does nothing with them."""
+    command = [sys.executable, "-m", "benchmarks._report_echo"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as echo:
+        assert echo.stdin is not None and echo.stdout is not None
+        found = _measure(echo.pid, echo.stdout.readline().strip(), rollout)
+        echo.stdin.close()
+    return found
+
+
+def _measure(pid: int, address: str, rollout: str) -> tuple[float, float]:
+    """(reports a second, microseconds of the server's processor for each)."""
+    process = psutil.Process(pid)
+    command = [sys.executable, "-m", "benchmarks.health_reports", address, rollout]
+    before = _cpu_seconds(process)
+    seconds = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return 2 * DEVICES / seconds, 1e6 * (_cpu_seconds(process) - before) / (2 * DEVICES)
+
+
+def _record(name: str, value: float, unit: str, reference: str, over: float) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "reference": reference, "ratio": value / over}
 
 
 def _cpu_seconds(process: psutil.Process) -> float:

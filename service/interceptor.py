@@ -22,7 +22,8 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the four kinds of calls alike.
 
     Args:
-        quiet: methods so frequent that only what goes wrong with them is logged; what they answer is counted elsewhere.
+        quiet: methods so frequent that only what goes wrong with them is logged, and not that a caller left; what they
+            answer is counted elsewhere.
     """
 
     def __init__(self, quiet: Collection[str] = ()) -> None:
@@ -69,7 +70,7 @@ def _wrap_coroutine(behaviour: Callable[..., Any], method: str, level: int) -> C
             _note(method, "OK", start, level)
             return answer
         except BaseException as error:
-            await _end(error, method, start, context)
+            await _end(error, method, start, context, level)
             raise
 
     return call
@@ -83,16 +84,16 @@ def _wrap_generator(behaviour: Callable[..., Any], method: str, level: int) -> C
                 yield answer
             _note(method, "OK", start, level)
         except BaseException as error:
-            await _end(error, method, start, context)
+            await _end(error, method, start, context, level)
             raise
 
     return call
 
 
-async def _end(error: BaseException, method: str, start: float, context: Any) -> None:
+async def _end(error: BaseException, method: str, start: float, context: Any, level: int) -> None:
     """End the call with a status, unless it has ended already: aborted by its handler or left by its caller."""
     if not isinstance(error, Exception) or isinstance(error, grpc.aio.AbortError):
-        _note(method, type(error).__name__, start)
+        _note(method, type(error).__name__, start, level)
         return
     refused = error if isinstance(error, Refused) else internal(error, method)
     _note(method, f"{refused.code} {refused.reason}", start)

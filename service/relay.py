@@ -7,6 +7,7 @@ is older than all of them is not taken.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -16,6 +17,7 @@ from google.protobuf.message import DecodeError
 from sqlalchemy import Connection, delete, func, insert, select
 
 from service.catalogue import identities, intake, reports
+from service.catalogue.engine import Catalogue
 from service.catalogue.intake import Told
 from service.catalogue.reports import Report
 from service.catalogue.tables import relayed_reports as relayed
@@ -30,6 +32,14 @@ SIGNATURE_LIMIT_BYTES = 256  # ECDSA over P-256 needs 72
 AGE_LIMIT_US = 30 * 86_400 * 1_000_000
 AHEAD_LIMIT_US = 600 * 1_000_000
 WINDOW = 256
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a gateway brought, and when."""
+
+    request: pb.RelayReportRequest
+    time_us: int
 
 
 @dataclass(frozen=True)
@@ -87,14 +97,48 @@ def check_signature(request: pb.RelayReportRequest, keys: Sequence[bytes], devic
         raise Refused(Reason.REPORT_NOT_SIGNED, field="signature", name=device_id, problem=problem)
 
 
-def take(connection: Connection, request: pb.RelayReportRequest, now_us: int) -> None:
-    """Enter what a gateway carries as if its device had said it, once however often it comes.
+def enter(catalogue: Catalogue, carried: Sequence[Carried]) -> list[Refused | None]:
+    """Enter what gateways carry as if its devices had said it, in its order, each once however often it comes.
 
-    Raises:
-        Refused: as ``opened`` and ``check_signature``; REPORT_STALE; or what the report itself is refused for.
+    Signatures are checked before the catalogue is locked: who forges many holds nobody up.
+
+    Returns:
+        For each report why it was refused: as ``opened`` and ``check_signature``; REPORT_STALE; or what the report
+        itself is refused for. None where it was taken. One that is refused leaves no trace.
     """
-    signed = opened(request, now_us)
-    check_signature(request, identities.public_keys(connection, signed.device_id), signed.device_id)
+    checked = catalogue.read(_checked, carried)
+    good = [each for each in checked if isinstance(each, Signed)]
+    taken = iter(catalogue.write(_take_all, good) if good else ())
+    return [each if isinstance(each, Refused) else next(taken) for each in checked]
+
+
+def _checked(connection: Connection, carried: Sequence[Carried]) -> list[Signed | Refused]:
+    keys = cache(partial(identities.public_keys, connection))
+
+    def check(each: Carried) -> Signed | Refused:
+        try:
+            signed = opened(each.request, each.time_us)
+            check_signature(each.request, keys(signed.device_id), signed.device_id)
+        except Refused as refused:
+            return refused
+        return signed
+
+    return [check(each) for each in carried]
+
+
+def _take_all(connection: Connection, carried: Sequence[Signed]) -> list[Refused | None]:
+    def take(signed: Signed) -> Refused | None:
+        try:
+            with connection.begin_nested():
+                _take(connection, signed)
+        except Refused as refused:
+            return refused
+        return None
+
+    return [take(signed) for signed in carried]
+
+
+def _take(connection: Connection, signed: Signed) -> None:
     mine = relayed.c.device_id == signed.device_id
     if connection.execute(select(relayed).where(mine, relayed.c.sha256 == signed.sha256)).one_or_none() is not None:
         return

@@ -40,7 +40,7 @@ def lines(found: "Drafts") -> str:
     """Drafts in words."""
     rows = [summary(role, each) for role, each in found.items()]
     return "\n".join(
-        "{role}, version {version}, until {expires}, {signatures} signatures".format(**row)
+        "{role}, version {version}, until {expires}, signed by {signatures}".format(**row)
         + "".join(f"\n  {path}" for path in row["targets"])
         for row in rows
     )

@@ -6,11 +6,12 @@ from service.catalogue import channels, datasets, devices, jobs, models, rollout
 from service.domain import Failure, JobState
 from service.loop.policy import WORKING, Phase, Policy
 from service.loop.steps import Facts, JobFacts
-from service.names import version_key
+from service.names import version_key, version_name
+from service.trust.signed import Signed, everything
 from slipway.errors import Reason, Refused
 
 
-def facts(connection: Connection, policy: Policy, now_us: int) -> Facts:
+def facts(connection: Connection, policy: Policy, now_us: int, signed: Signed = everything) -> Facts:
     """All that the next decision rests on."""
     settings, progress, model_id = policy.settings, policy.progress, policy.model_id
     number = _channel(connection, model_id, settings.channel_id)
@@ -22,6 +23,7 @@ def facts(connection: Connection, policy: Policy, now_us: int) -> Facts:
         window_count=_window_count(connection, settings.target),
         job=_job(connection, progress.job_id) if policy.phase in WORKING else None,
         has_bundle=bool(progress.version) and _has_bundle(connection, model_id, progress.version),
+        is_signed=policy.phase is not Phase.PROPOSED or signed(version_name(model_id, progress.version)),
         rollout_end=_end(connection, policy) if policy.phase is Phase.ROLLING_OUT else "",
         is_busy=any(others) if policy.phase is not Phase.ROLLING_OUT else False,
     )

@@ -15,6 +15,7 @@ from service.domain import ExportSpec, JobSpec
 from service.loop.policy import WORKING, Phase, Policy, Settings, failed, moved, rested
 from service.loop.steps import Adapt, Export, Propose, Rest, RollOut, Step, Wake, next_step
 from service.names import version_name
+from service.trust.signed import Signed, everything
 
 CANDIDATE = "candidate"
 OFF = "the policy was switched off"
@@ -44,20 +45,20 @@ def put(connection: Connection, model_id: str, settings: Settings, enabled: bool
     return policies.get(connection, model_id)
 
 
-def due(connection: Connection, now_us: int) -> list[str]:
+def due(connection: Connection, now_us: int, signed: Signed = everything) -> list[str]:
     """Models whose policy has something to do."""
     found = policies.enabled(connection)
-    return [each.model_id for each in found if next_step(each, facts(connection, each, now_us), now_us) is not None]
+    return [each.model_id for each in found if next_step(each, facts(connection, each, now_us, signed), now_us)]
 
 
-def advance(connection: Connection, model_id: str, now_us: int) -> Policy | None:
+def advance(connection: Connection, model_id: str, now_us: int, signed: Signed = everything) -> Policy | None:
     """Take the next step of a policy, if there is one, and return how it then stands.
 
     Raises:
         Refused: the step cannot be taken; nothing was changed.
     """
     policy = policies.find(connection, model_id)
-    step = None if policy is None else next_step(policy, facts(connection, policy, now_us), now_us)
+    step = None if policy is None else next_step(policy, facts(connection, policy, now_us, signed), now_us)
     if policy is None or step is None:
         return None
     after, text = _carry_out(connection, policy, step, now_us)

@@ -17,6 +17,7 @@ from service.rollout import events, judge, stored
 from service.rollout.events import Happened
 from service.rollout.judge import Verdict
 from service.rollout.plan import Plan, newcomers
+from service.trust.signed import Signed, everything
 from slipway.errors import Reason, Refused
 
 
@@ -28,6 +29,7 @@ def create(
     limits: dict[str, Any],
     request: RequestKey,
     now_us: int,
+    signed: Signed = everything,
 ) -> Staged:
     """Begin a rollout, or return the one that the same request began. One that is open on the channel is superseded.
 
@@ -39,16 +41,18 @@ def create(
         limits: fields of ``Plan`` but its salt.
         request: what makes the request the same as another one.
         now_us: the time.
+        signed: whether devices find a version signed.
 
     Raises:
-        Refused: MODEL_NOT_FOUND, CHANNEL_NOT_FOUND, VERSION_NOT_FOUND, VERSION_NOT_INSTALLABLE, REQUEST_ID_REUSED, or
-            FIELD_INVALID for a plan that makes no sense, or a version that the channel points at already.
+        Refused: MODEL_NOT_FOUND, CHANNEL_NOT_FOUND, VERSION_NOT_FOUND, VERSION_NOT_INSTALLABLE, TARGET_NOT_SIGNED,
+            REQUEST_ID_REUSED, or FIELD_INVALID for a plan that makes no sense, or a version that the channel points at
+            already.
     """
     before = answer_of(connection, request)
     if before is not None:
         return get(connection, model_id, int(before))
     channel = channels.get(connection, model_id, channel_id, "rollout.channel")
-    _check_candidate(connection, channel, version)
+    _check_candidate(connection, channel, version, signed)
     number = 1 + int(connection.scalar(select(func.max(rollouts.c.number)).where(rollouts.c.model_id == model_id)) or 0)
     name = rollout_name(model_id, number)
     begun = judge.begin(Plan(salt=name, **limits))
@@ -159,7 +163,7 @@ def _check_open(found: Staged) -> None:
         raise Refused(Reason.ROLLOUT_ENDED, field="name", name=found.name, problem=problem)
 
 
-def _check_candidate(connection: Connection, channel: ModelChannel, number: int) -> None:
+def _check_candidate(connection: Connection, channel: ModelChannel, number: int, signed: Signed) -> None:
     version = models.version(connection, channel.model_id, number, "rollout.version")
     name = version_name(channel.model_id, number)
     if models.BUNDLE not in {each.id for each in version.artifacts}:
@@ -167,6 +171,9 @@ def _check_candidate(connection: Connection, channel: ModelChannel, number: int)
     if channel.number == number:
         words = {"problem": f"the channel {channel.id} points at it already", "found": name}
         raise Refused(Reason.FIELD_INVALID, field="rollout.version", **words, remedy="Roll out another version.")
+    if not signed(name):
+        problem = "devices would look for its signature in vain"
+        raise Refused(Reason.TARGET_NOT_SIGNED, field="rollout.version", name=name, problem=problem)
 
 
 def _note(connection: Connection, after: Staged, happened: Iterable[Happened], now_us: int) -> None:

@@ -35,6 +35,7 @@ class Facts:
         window_count: windows in the target dataset.
         job: of the round.
         has_bundle: whether devices can run the round's version.
+        is_signed: whether they find it signed, where updates are.
         rollout_end: how the round's rollout ended, in words; empty while it goes on.
         is_busy: whether another rollout goes on on the channel.
     """
@@ -44,6 +45,7 @@ class Facts:
     window_count: int = 0
     job: JobFacts | None = None
     has_bundle: bool = False
+    is_signed: bool = True
     rollout_end: str = ""
     is_busy: bool = False
 
@@ -107,7 +109,7 @@ def next_step(policy: Policy, facts: Facts, now_us: int) -> Step | None:
         return Rest(f"the channel {policy.settings.channel_id} was moved meanwhile", cancel=policy.phase in WORKING)
     if policy.phase in WORKING:
         return _after_job(policy, facts)
-    return None if facts.is_busy else RollOut(policy.progress.version)
+    return RollOut(policy.progress.version) if facts.is_signed and not facts.is_busy else None
 
 
 def _watch(policy: Policy, facts: Facts) -> Step | None:

@@ -1,18 +1,24 @@
 """Rollouts, policies, and what devices told."""
 
-from asyncio import to_thread
+from asyncio import sleep, to_thread
+from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Any
+
+from sqlalchemy import Connection
 
 from service import names, pages
 from service.catalogue import devices, policies, policy_moves, reports, rollout_moves, rollouts
 from service.catalogue.engine import Catalogue
+from service.catalogue.rollouts import Staged
 from service.clock import now_us
 from service.convert import policies as convert_policies
 from service.convert import rollouts as convert
 from service.convert.common import need, request_key, text
 from service.convert.models import MESSAGE_LIMIT_CHARS
 from service.convert.reports import device_to
+from service.trust.signed import Signed
 from slipway.errors import Reason, Refused
 from slipway.v1 import rollouts_pb2 as pb
 from slipway.v1.rollouts_pb2_grpc import RolloutsServicer
@@ -20,13 +26,16 @@ from slipway.v1.rollouts_pb2_grpc import RolloutsServicer
 SERVICE = "slipway.v1.Rollouts"
 DEFAULT_CHANNEL = "stable"
 ABORTED = "somebody stopped it"
+SIGNING_SECONDS = 5.0  # the publisher looks every second
+POLL_SECONDS = 0.2
 
 
 class Rollouts(RolloutsServicer):
     """How versions reach a fleet."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, signed: Signed) -> None:
         self._catalogue = catalogue
+        self._signed = signed
 
     async def CreateRollout(self, request: pb.CreateRolloutRequest, context: Any) -> pb.Rollout:
         """Begin a rollout."""
@@ -42,8 +51,9 @@ class Rollouts(RolloutsServicer):
             raise Refused(Reason.FIELD_INVALID, field="rollout.version", **words, remedy=remedy)
         limits = convert.limits_from(asked.plan, "rollout.plan")
         key = request_key(request, request.request_id)
-        create = partial(rollout_moves.create, limits=limits, request=key, now_us=now_us())
-        return convert.rollout_to(await to_thread(self._catalogue.write, create, model_id, channel_id, number))
+        create = partial(rollout_moves.create, limits=limits, request=key, now_us=now_us(), signed=self._signed)
+        found = await self._once_signed(lambda connection: create(connection, model_id, channel_id, number))
+        return convert.rollout_to(found)
 
     async def GetRollout(self, request: pb.GetRolloutRequest, context: Any) -> pb.Rollout:
         """Return one rollout."""
@@ -105,3 +115,14 @@ class Rollouts(RolloutsServicer):
         rows = await to_thread(self._catalogue.read, devices.page, model_id, after, limit + 1)
         page, token = pages.page(rows, limit, scope, lambda row: row.id, device_to)
         return pb.ListDevicesResponse(devices=page, next_page_token=token)
+
+    async def _once_signed(self, create: Callable[[Connection], Staged]) -> Staged:
+        """Begin, but give the publisher time to sign what the gate promoted just now."""
+        end = monotonic() + SIGNING_SECONDS
+        while True:
+            try:
+                return await to_thread(self._catalogue.write, create)
+            except Refused as refused:
+                if refused.reason is not Reason.TARGET_NOT_SIGNED or monotonic() > end:
+                    raise
+            await sleep(POLL_SECONDS)

@@ -5,13 +5,16 @@ import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeAlias
+
+from sqlalchemy.exc import OperationalError
 
 from service import names, relay
 from service.blobs import Blobs
-from service.catalogue import models, offers
+from service.catalogue import intake, models, offers
 from service.catalogue.engine import Catalogue
-from service.catalogue.intake import Seen
+from service.catalogue.intake import Item, Seen
 from service.catalogue.offers import Asked, Found, Offered
 from service.catalogue.records import Artifact
 from service.clock import now_us
@@ -19,7 +22,7 @@ from service.config import Config
 from service.convert import models as convert
 from service.convert.reports import told_from
 from service.downloads import byte_range
-from service.inbox import Inbox
+from service.relay import Carried
 from service.rounds import Rounds
 from service.trust import metadata_file
 from service.watch import Watch
@@ -32,6 +35,9 @@ from slipway.v1.updates_pb2_grpc import UpdatesServicer
 DEFAULT_CHANNEL = "stable"
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HELD_LIMIT = 8
+OFFER_PAUSE_S = 0.02
+REPORT_PAUSE_S = 0.1
+COMMON = (OperationalError,)  # a catalogue that is busy or full is no device's fault
 Hints: TypeAlias = Watch[tuple[str, str], tuple[int, int]]  # of a channel: its moves, and those of rollouts on it
 
 log = logging.getLogger(__name__)
@@ -42,8 +48,9 @@ class Updates(UpdatesServicer):
 
     def __init__(self, catalogue: Catalogue, blobs: Blobs, watch: Hints, config: Config) -> None:
         self._catalogue = catalogue
-        self._inbox = Inbox(catalogue)
-        self._offers = Rounds[Asked, Found](lambda asked: catalogue.read(offers.find_all, asked))
+        self._offers = Rounds[Asked, Found](lambda asked: catalogue.read(offers.find_all, asked), OFFER_PAUSE_S, COMMON)
+        self._inbox = Rounds[Item, None](lambda items: catalogue.write(intake.take, items), REPORT_PAUSE_S, COMMON)
+        self._relayed = Rounds[Carried, None](partial(relay.enter, catalogue), REPORT_PAUSE_S, COMMON)
         self._blobs = blobs
         self._watch = watch
         self._chunk_size_bytes = config.chunk_size_bytes
@@ -56,7 +63,7 @@ class Updates(UpdatesServicer):
         held, now = _held(request.held_sha256), now_us()
         found = await self._offers.ask(Asked(model_id, channel_id, device_id, held, now))
         if found.is_new:
-            await self._inbox.put(Seen(device_id, model_id, channel_id, now))
+            await self._inbox.ask(Seen(device_id, model_id, channel_id, now))
         return pb.UpdateMetadata(
             version=found.offered.version,
             target=_target(found.offered.bundle),
@@ -89,17 +96,17 @@ class Updates(UpdatesServicer):
 
     async def ReportStatus(self, request: pb.ReportStatusRequest, context: Any) -> pb.ReportStatusResponse:
         """Keep how an update went."""
-        await self._inbox.put(convert.report_from(request, now_us()))
+        await self._inbox.ask(convert.report_from(request, now_us()))
         return pb.ReportStatusResponse()
 
     async def ReportHealth(self, request: pb.ReportHealthRequest, context: Any) -> pb.ReportHealthResponse:
         """Keep how the model does, and tell the rollout that the device takes part in."""
-        await self._inbox.put(told_from(request, now_us()))
+        await self._inbox.ask(told_from(request, now_us()))
         return pb.ReportHealthResponse()
 
     async def RelayReport(self, request: pb.RelayReportRequest, context: Any) -> pb.RelayReportResponse:
         """Keep what a device has signed and a gateway carries."""
-        await to_thread(self._catalogue.write, relay.take, request, now_us())
+        await self._relayed.ask(Carried(request, now_us()))
         return pb.RelayReportResponse()
 
     async def _candidate(self, found: Found, held: Collection[str]) -> pb.Candidate | None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from obstore.store import LocalStore
 
 from service.trust.files import StoredFiles
+from slipway.durable import replace_file
 from slipway.errors import Reason, Refused
 from slipway.trust import names
-from slipway.trust.floor import replace_file
 
 FOLDER = "updates"
 ORDERS = "taken-back.json"

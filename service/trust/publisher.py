@@ -13,31 +13,26 @@ from typing import Protocol
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from service.blobs import Blobs, open_blobs
-from service.catalogue.engine import Catalogue, database_url
 from service.config import Config, from_environment
 from service.logs import write_logs
-from service.names import version_name
-from service.trust import entries, keys, promoted
+from service.trust import keys
 from service.trust.adapted import draft, signed_versions
-from service.trust.entries import NewVersion
 from service.trust.frames import Ended
 from service.trust.freshness import Online
+from service.trust.news import News
 from service.trust.place import Place
 from service.trust.repository import Repository, load
 from service.trust.roles import LIFETIMES, State
 from service.trust.signer import ADAPTER, GATE
 from service.trust.signing import SigningProcess
-from slipway.errors import Reason, Refused
+from slipway.errors import Refused
 from slipway.trust import names
 
 POLL_S = 1.0
 LONGEST_PAUSE_S = 60.0
-TOGETHER = 32  # versions in one draft: what a gate reads before it answers
 FRESH = LIFETIMES.timestamp / 2  # a timestamp is replaced when it is this old
 RESIGNED = LIFETIMES.adapters / 2
 AGAIN = timedelta(seconds=2)  # a signing process that died is asked again so much later
-RETRY = timedelta(hours=1)  # what a key refused is shown to it again so much later
 
 log = logging.getLogger("service.trust.publisher")  # the module's name is __main__ in its process
 
@@ -84,11 +79,8 @@ class Publisher:
         self.config = config
         self.place = Place(config.data_folder)
         self.signers = signers
-        self.catalogue: Catalogue = promoted.read_only(database_url(config.database_url, config.data_folder))
-        self.blobs: Blobs = open_blobs(config.blob_url, config.data_folder)
+        self._news = News(config)
         self._known: tuple[bytes, State] | None = None
-        self._passed: set[promoted.Key] = set()  # bundles that need no signature of the adapter's
-        self._later: dict[str, datetime] = {}  # not before this time, by version or role
 
     def round(self, now: datetime) -> bool:
         """Look once; returns whether something was published.
@@ -111,7 +103,7 @@ class Publisher:
         """End the signing processes."""
         for each in self.signers:
             each.stop()
-        self.catalogue.close()
+        self._news.close()
 
     def _published(self, now: datetime, role: str, signed: Metadata[Targets]) -> bool:
         """Publish a role; whatever is wrong with it does not keep the others from being published and fresh."""
@@ -119,7 +111,7 @@ class Publisher:
             self._publish(now, {role: signed})
         except Refused as refusal:
             log.error("%s cannot be published: %s", role, refusal)
-            self._later[role] = now + RETRY
+            self._news.rest(role, now)
             return False
         return True
 
@@ -141,12 +133,12 @@ class Publisher:
 
     def _next(self, state: State, role: str, now: datetime) -> Metadata[Targets] | None:
         """The role's next version with both signatures; None where nothing is to be said, or a key refuses."""
-        if self._later.get(role, now) > now:
+        if self._news.rests(role, now):
             return None
-        signed = signed_versions(state.targets[role])
-        gone = sorted(signed & self.place.taken_back())
+        taken_back = self.place.taken_back()
+        gone = sorted(signed_versions(state.targets[role]) & taken_back)
         expires = now + LIFETIMES.adapters
-        news = self._news(state, role, now)
+        news = self._news.of(state, role, taken_back, now)
         due = state.targets[role].signed.expires - now < RESIGNED
         if not (news or gone or due):
             return None
@@ -158,35 +150,13 @@ class Publisher:
                 return found
             except Ended as error:
                 log.error("%s is not signed: a signing process is gone: %s", role, error)
-                self._later[role] = now + AGAIN
+                self._news.rest(role, now, AGAIN)
                 return None
             except Refused as refusal:
                 log.warning("%s is not signed: %s", role, refusal)
                 for name in [role] if not some else [new.version for new in some] if len(some) == 1 else []:
-                    self._later[name] = now + RETRY
+                    self._news.rest(name, now)
         return None
-
-    def _news(self, state: State, role: str, now: datetime) -> list[NewVersion]:
-        """What has been promoted and is not signed yet, the oldest first."""
-        model = role.partition("/")[2]
-        taken = self.place.taken_back().union(*map(signed_versions, state.targets.values()))
-        serial = entries.serial_of([each.signed.targets for each in state.targets.values()], model)
-        found: list[NewVersion] = []
-        for key in self.catalogue.read(promoted.with_bundle, [model]):
-            version = version_name(*key)
-            if key in self._passed or version in taken or self._later.get(version, now) > now:
-                continue
-            try:
-                found.append(promoted.adapted(self.catalogue, self.blobs, version, serial + 1 + len(found)))
-            except Refused as refusal:
-                if refusal.reason is Reason.TARGET_NOT_SIGNED:
-                    self._passed.add(key)
-                else:
-                    log.warning("%s is not signed: %s", version, refusal)
-                    self._later[version] = now + RETRY
-            if len(found) == TOGETHER:
-                break
-        return found
 
 
 def open_publisher(config: Config) -> Publisher:

@@ -1,48 +1,22 @@
 """``slipway edge``: the device's side. Runs without rich, so that little memory is used."""
 
 import json
-import os
 import random
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from slipway.cli import edge_options as options
 from slipway.cli.edge_options import DEFAULT_FOLDER, ChannelName, Device, Folder, Input, ModelName, Patience, Root
+from slipway.cli.edge_place import Place, installer_at, renewal_of
+from slipway.cli.edge_run import answer_lines, run_on, run_once
 from slipway.cli.edge_view import print_state, teller
 from slipway.cli.options import DEFAULT_SERVER, IdentityFolder, Json, Server, example, group
 from slipway.errors import Refused
 
-if TYPE_CHECKING:
-    from slipway.client.datasets import Datasets
-    from slipway.edge.agent import Agent, Batch
-    from slipway.edge.answer import Watch
-    from slipway.edge.install import Installer
-    from slipway.edge.live import Live
-
 app = group("Keeps a verified model running on a device, with a server in reach or without one.")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a device stands, and whom it asks."""
-
-    folder: Path
-    server: str
-    identity: str
-    model: str
-    channel: str
-    device: str
-    root: Path | None
-    as_json: bool
 
 
 @app.command(epilog=example("edge run --server 192.0.2.7:8471 --model rover --input - < windows.ndjson"))
@@ -59,6 +33,7 @@ def run(
     poll: options.Poll = 600.0,
     patience: Patience = 5.0,
     report_every: options.ReportEvery = 60.0,
+    renew_at: options.RenewAt = "",
     trial: options.TrialWindows = 50,
     keep_windows: options.KeepWindows = 0.0,
     keep_per_hour: options.PerHour = 0,
@@ -72,36 +47,36 @@ def run(
 
     Answers go to stdout, one JSON object a line; events go to stderr. Without --input it runs until it is stopped.
     """
-    place = Place(folder, server, identity, model, channel, device, root, as_json)
-    with _installer(place) as installer:
+    place = Place(folder, server, identity, model, channel, device, root, as_json, renew_at)
+    with installer_at(place) as installer:
         from slipway.edge.health import Limits
 
         limits = Limits(windows=trial)
         if once:
-            from slipway.edge.agent import Batch
-
-            _run_once(installer, input, patience, as_json, Batch(installer, limits))
+            run_once(installer, input, patience, as_json, limits)
             return
-        from slipway.edge.agent import Agent, Batch
+        from slipway.edge.agent import Agent
         from slipway.edge.observer import Observer
-        from slipway.edge.ring import Keep
-        from slipway.edge.sharing import NOTHING, WINDOWS, Sharing
+        from slipway.edge.remote import Remote
+        from slipway.edge.sharing import NOTHING, WINDOWS, Keep, Sharing
 
         sharing = Sharing(share, dataset, share_every * 3600, day_bytes=int(share_mb * 1e6))
         kept = keep_windows or (16.0 if share == WINDOWS else 0.0)
         keep = Keep(int(kept * 1e6), hourly=keep_per_hour) if kept else None
         observer = Observer(folder, keep=keep, sharing=sharing, random=random.random, tell=installer.tell)
-        datasets = None if share == NOTHING else cache(lambda: _datasets(place))
+        remote = installer.remote
+        assert isinstance(remote, Remote)
         agent = Agent(
             installer,
             random=random.random,
             poll_s=poll,
             report_s=report_every,
             observer=observer,
-            datasets=datasets,
+            datasets=None if share == NOTHING else remote.datasets,
             limits=limits,
+            renewal=renewal_of(place, remote, installer),
         )
-        _run_on(agent, input)
+        run_on(agent, input)
 
 
 @app.command("install-once", epilog=example("edge install-once --server 192.0.2.7:8471 --model rover"))
@@ -119,7 +94,7 @@ def install_once(
     """Install what the channel points at, and end. Fails if that cannot be done; what was installed stays."""
     from slipway.edge.agent import once
 
-    with _installer(Place(folder, server, identity, model, channel, device, root, as_json)) as installer:
+    with installer_at(Place(folder, server, identity, model, channel, device, root, as_json)) as installer:
         once(installer, patience)
         print_state(installer.store.folder, as_json)
 
@@ -209,6 +184,7 @@ def systemd(
     identity: IdentityFolder = "",
     channel: ChannelName = "stable",
     input: Input = "",
+    renew_at: options.RenewAt = "",
     user_name: Annotated[str, typer.Option("--user-name", metavar="USER", help="Who runs it; else one is made.")] = "",
     memory: Annotated[int, typer.Option("--memory", metavar="MB", min=64, help="At most.")] = 256,
     program: Annotated[str, typer.Option("--program", metavar="PATH", help="Where slipway is installed.")] = "",
@@ -223,6 +199,7 @@ def systemd(
     if user_name:
         check_name(user_name, "--user-name")
     chosen = {"--model": model, "--server": server, "--identity": identity, "--channel": channel, "--input": input}
+    chosen["--renew-at"] = renew_at
     words = [word for name, value in chosen.items() if value for word in (name, value)]
     found = program or str(Path(sys.argv[0]).absolute())
     text = unit(found, words, model=model, user=user_name, memory_mb=memory)
@@ -246,140 +223,4 @@ def answer(
     manifest = runtime.bundle.manifest
     name = f"models/{manifest.model}/versions/{manifest.version}"
     teller(as_json)("checked", version=name, self_test_difference=difference)
-    _answer(input, lambda: Live(Installed(name, "", 0), runtime))
-
-
-def _run_once(installer: "Installer", input: str, patience: float, as_json: bool, batch: "Batch") -> None:
-    """The update comes first; where it fails and something is installed, that answers all the same."""
-    from slipway.edge.agent import once
-    from slipway.transport import ServerRefused, ServerUnreachable
-
-    try:
-        once(installer, patience)
-    except (Refused, ServerRefused, ServerUnreachable) as error:
-        if installer.live is None or not input:
-            raise
-        installer.tell("not_updated", message=str(error))
-    live = installer.live
-    assert live is not None
-    if input:
-        try:
-            _answer(input, lambda: live, batch.monitor)
-        finally:
-            batch.finish()
-    elif as_json:
-        print_state(installer.store.folder, as_json)
-
-
-def _run_on(agent: "Agent", input: str) -> None:
-    def finish() -> None:
-        agent.stop()
-        agent.installer.end()
-
-    _end_on_sigterm(finish)
-    try:
-        agent.start()
-        if input:
-            _answer(input, agent.live, agent.monitor)
-        else:
-            agent.wait()
-    finally:
-        agent.stop()
-
-
-def _end_on_sigterm(stop: Callable[[], None]) -> None:
-    """End well on SIGTERM, whatever the main thread waits for.
-
-    A handler that raises there is not enough: when the signal comes just before a blocking read, it is heard only after
-    the next window. The interpreter writes the signal to a pipe at once, and a thread of its own reads it.
-    """
-    heard, said = os.pipe()
-    os.set_blocking(said, False)
-    signal.set_wakeup_fd(said, warn_on_full_buffer=False)
-    signal.signal(signal.SIGTERM, lambda *_: None)
-
-    def wait() -> None:
-        while signal.SIGTERM not in os.read(heard, 64):
-            pass
-        stop()
-        os._exit(0)
-
-    threading.Thread(target=wait, name="slipway-end", daemon=True).start()
-
-
-@contextmanager
-def _installer(place: Place) -> "Iterator[Installer]":
-    """An installer in its folder. However a command ends that says why, the model that was started is not to blame."""
-    from slipway.edge.memory import be_lean
-
-    be_lean()  # before the next lines load NumPy
-    from slipway.edge.install import Installer
-    from slipway.edge.pinned import trust_of
-    from slipway.edge.remote import Remote
-    from slipway.edge.reporting import key_of
-    from slipway.edge.store import Store
-    from slipway.identity.folder import credentials
-    from slipway.spec import check_name
-    from slipway.transport import ServerRefused, ServerUnreachable
-
-    name = "models/" + check_name(place.model.removeprefix("models/"), "--model")
-    check_name(place.channel, "--channel")
-    device = _device_id(place)
-    store, folder = Store(place.folder), place.folder
-    with store.locked():
-        remote = Remote(place.server, credentials(place.server, place.identity), key_of(place.identity))
-        try:
-            trust = trust_of(folder, remote.repository_file, remote.pieces, place.root)
-            tell = teller(place.as_json)
-            installer = Installer(
-                store, remote, model=name, channel=place.channel, tell=tell, device_id=device, trust=trust
-            )
-            try:
-                yield installer
-            except (typer.Exit, SystemExit, OSError, Refused, ServerRefused, ServerUnreachable):
-                installer.end()
-                raise
-            installer.end()
-        finally:
-            remote.close()
-
-
-def _device_id(place: Place) -> str:
-    """The id that was given, or that of the certificate; empty where the folder's own shall do."""
-    from slipway.identity.folder import IN_CLEAR, owner_id
-    from slipway.spec import check_name
-
-    if place.device:
-        return check_name(place.device, "--device")
-    return owner_id(Path(place.identity)) if place.identity not in ("", IN_CLEAR) else ""
-
-
-def _datasets(place: Place) -> "Datasets":
-    from slipway.client.datasets import Datasets
-    from slipway.identity.folder import credentials
-    from slipway.transport import open_channel
-
-    return Datasets(open_channel(place.server, credentials(place.server, place.identity)), place.server)
-
-
-def _answer(input: str, live: "Callable[[], Live]", watch: "Watch | None" = None) -> None:
-    """Answer every line of ``input`` on stdout; exit 1 at the end if a window was refused."""
-    from slipway.edge.answer import UNWATCHED, answers
-
-    refused = 0
-    with _opened(input) as lines:
-        for found in answers(lines, live, watch or UNWATCHED):
-            refused += "error" in found
-            sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-    if refused:
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(input: str) -> Iterator[BinaryIO]:
-    if input == "-":
-        yield sys.stdin.buffer
-    else:
-        with open(input, "rb") as file:
-            yield file
+    answer_lines(input, lambda: Live(Installed(name, "", 0), runtime))

@@ -28,6 +28,10 @@ Poll = Annotated[float, typer.Option("--poll", metavar="SECONDS", help="How ofte
 ReportEvery = Annotated[
     float, typer.Option("--report-every", metavar="SECONDS", min=1.0, help="How often to report on health.")
 ]
+RenewAt = Annotated[
+    str,
+    typer.Option("--renew-at", metavar="HOST:PORT", help="Who renews the certificate, where --server is a gateway."),
+]
 TrialWindows = Annotated[int, typer.Option("--trial", metavar="COUNT", min=1, help="Windows of a new version's trial.")]
 KeepWindows = Annotated[
     float, typer.Option("--keep-windows", metavar="MB", min=0.0, help="Keep windows on the disk; 0 keeps none.")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 BOLD, DIM, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 ALARMS = ("fails", "refused")
+SPEAKING = ("version", "rollout", "reason", "message")
+COUNTED = 1_000_000_000_000  # reports that are numbered by milliseconds have higher numbers
 
 
 def print_state(folder: Path, as_json: bool) -> None:
@@ -22,7 +24,7 @@ def print_state(folder: Path, as_json: bool) -> None:
     Raises:
         Refused: NOTHING_INSTALLED or EDGE_STATE_DAMAGED.
     """
-    from slipway.edge.observer import read_notes
+    from slipway.edge import notes as noting
     from slipway.edge.store import Store
     from slipway.errors import Reason, Refused
 
@@ -30,7 +32,7 @@ def print_state(folder: Path, as_json: bool) -> None:
     state = store.read()
     if state is None:
         raise Refused(Reason.NOTHING_INSTALLED, field="folder", found=folder)
-    notes = read_notes(folder)
+    notes = noting.read(folder)
     if as_json:
         print(json.dumps(as_values(state, notes, store.in_use())))
     else:
@@ -119,7 +121,13 @@ def _candidate(candidate: "Candidate") -> "Iterator[tuple[str, str]]":
 def _pending(state: "State") -> str:
     updates = [f"{report.version} {report.state.lower()}" for report in state.reports]
     healths = [f"{len(state.healths)} on health"] if state.healths else []
-    return ", ".join([*updates, *healths]) or f"nothing; {state.sequence:,} reports on health so far"
+    return ", ".join([*updates, *healths]) or f"nothing{_last(state.sequence)}"
+
+
+def _last(sequence: int) -> str:
+    """When the last report on health was written; its number says it, but for those of earlier agents."""
+    words = f"; last on health {datetime.fromtimestamp(sequence / 1000):%Y-%m-%d %H:%M}"
+    return words if sequence > COUNTED else ""
 
 
 def _print_rows(rows: list[tuple[str, str]], out: IO[str]) -> None:
@@ -133,6 +141,13 @@ def _print_rows(rows: list[tuple[str, str]], out: IO[str]) -> None:
         print(f"{shown} {value}", file=out)
 
 
+def _word(name: str, value: Any) -> str:
+    """A value that says by itself what it is, or with its name."""
+    if name == "sha256":
+        return str(value)[:12]
+    return str(value) if name in SPEAKING else f"{name} {value}"
+
+
 def teller(as_json: bool) -> Callable[..., None]:
     """Writes events to stderr: a JSON object a line, or words."""
 
@@ -140,7 +155,8 @@ def teller(as_json: bool) -> Callable[..., None]:
         if as_json:
             line = json.dumps({"event": event, **values}, ensure_ascii=False)
         else:
-            line = f"{event.replace('_', ' ')}: " + "  ".join(f"{v}" for v in values.values() if v not in ("", None))
+            told = (_word(name, value) for name, value in values.items() if value not in ("", None))
+            line = f"{event.replace('_', ' ')}: " + "  ".join(told)
         os.write(2, (line + "\n").encode())  # whole lines, also from two threads
 
     return tell

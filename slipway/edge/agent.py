@@ -1,4 +1,4 @@
-"""The agent keeps the version up to date, listens for hints, looks after trial and candidate, and delivers reports.
+"""The agent keeps the version up to date, hears hints, looks after trial, candidate and certificate, and reports.
 
 Each of these has a thread of its own, so that none waits for another; whoever answers reads ``live`` and is watched by
 ``monitor``.
@@ -16,8 +16,9 @@ from slipway.edge.install import Installer
 from slipway.edge.live import Live
 from slipway.edge.monitor import Monitor, Observer
 from slipway.edge.remote import Remote
+from slipway.edge.renewal import Renewal
 from slipway.edge.shadow import Shadow
-from slipway.edge.state import Candidate
+from slipway.edge.state import Candidate, Installed
 from slipway.edge.tend import Tend
 from slipway.errors import Refused
 from slipway.transport import ServerRefused, ServerUnreachable, patiently
@@ -29,7 +30,9 @@ POLL_S = 600.0
 REPORT_S = 60.0
 JITTER = 0.2  # share of the poll interval, so that a fleet does not ask in one voice
 RETRY_LIMIT_S = 30.0  # a fleet that lost its server comes back spread over so long
+SIGNED_S = 5.0  # how soon to ask again where an offer is not signed yet; doubles up to the poll
 SHARE_S = 60.0  # how often to look whether something may be told of the windows
+HINT_SPREAD_S = 5.0  # all devices hear in one moment that a channel moved, and ask over so long
 LOOK_S = 1.0  # how often trial, reports and watchdog are looked after
 
 
@@ -41,8 +44,9 @@ class Agent:
         poll_s: how often to ask where no hint comes.
         report_s: how often to report on health where windows come.
         observer: notices what comes in.
-        datasets: what it may be told to; made at the first use, in the thread that tells.
+        datasets: what it may be told to; asked for in the thread that tells, each time.
         limits: of a trial.
+        renewal: looks after the device's certificate.
     """
 
     def __init__(
@@ -55,17 +59,23 @@ class Agent:
         observer: Observer | None = None,
         datasets: "Callable[[], Datasets] | None" = None,
         limits: Limits = DEFAULT_LIMITS,
+        renewal: Renewal | None = None,
     ) -> None:
         assert isinstance(installer.remote, Remote), "an agent listens to a server"
         self.installer = installer
         self._remote = installer.remote
         self._random = random
         self._observer, self._datasets = observer, datasets
-        self._poll_s = poll_s
+        self._poll_s, self._renewal = poll_s, renewal
         self._wake, self._stopping, self._ready, self._told = (threading.Event() for _ in range(4))
         self.monitor = Monitor(observer=observer, limits=limits)
         self.shadow = Shadow(
-            installer.store, self.monitor.compared, self._refuse_candidate, installer.tell, answer_s=limits.answer_s
+            installer.store,
+            self._answering,
+            self.monitor.compared,
+            self._refuse_candidate,
+            installer.tell,
+            answer_s=limits.answer_s,
         )
         self.monitor.shadow = self.shadow
         installer.rehearse = self.shadow.show
@@ -76,6 +86,7 @@ class Agent:
             "health": self._look_after,
             "reports": self._deliver,
             **({"share": self._share} if observer is not None and datasets is not None else {}),
+            **({"renewal": self._renew} if renewal is not None else {}),
         }
         self._threads = [
             threading.Thread(target=run, name=f"slipway-{name}", daemon=True) for name, run in work.items()
@@ -122,9 +133,12 @@ class Agent:
             self._observer.close()
 
     def _keep_up(self) -> None:
+        soon_s = SIGNED_S
         while not self._stopping.is_set():
             self._retrying(self._round, self._rest, self._tell_away)
-            self._rest(self._poll_s * (1.0 + JITTER * (2.0 * self._random() - 1.0)))
+            pause_s = min(soon_s, self._poll_s) if self.installer.unsigned else self._poll_s
+            soon_s = 2.0 * soon_s if self.installer.unsigned else SIGNED_S
+            self._rest(pause_s * (1.0 + JITTER * (2.0 * self._random() - 1.0)))
 
     def _rest(self, seconds: float) -> None:
         """Wait for ``seconds``, or for a hint, or for the end."""
@@ -161,6 +175,11 @@ class Agent:
         while not self._stopping.wait(SHARE_S):
             self._retrying(self._tell_of_windows, self._idle)
 
+    def _renew(self) -> None:
+        assert self._renewal is not None
+        while not self._stopping.wait(self._renewal.pause_s(self._random())):
+            self._renewal.look()
+
     def _tell_of_windows(self) -> None:
         assert self._observer is not None and self._datasets is not None
         try:
@@ -170,6 +189,10 @@ class Agent:
             return
         if sent:
             self.installer.tell("shared", windows=sent.window_count, samples=sent.sample_count)
+
+    def _answering(self) -> Installed | None:
+        live = self.installer.live
+        return live.version if live else None
 
     def _refuse_candidate(self, candidate: Candidate, refusal: Refused) -> None:
         self.installer.refuse_candidate(candidate, refusal)
@@ -183,6 +206,8 @@ class Agent:
         installer, heard = self.installer, False
         try:
             for _ in self._remote.hints(installer.model, installer.channel):
+                if heard:
+                    self._idle(HINT_SPREAD_S * self._random())
                 heard = True
                 self._wake.set()
         except (ServerRefused, ServerUnreachable):

@@ -33,7 +33,6 @@ class Seen:
     Args:
         window: (time, channels) in the sensor's units.
         logits: (answers,); None where the model gave none.
-        computed_s: seconds of computing.
         elapsed_s: seconds by the clock.
         label: the right answer, where somebody told.
         problem: why there are no logits.
@@ -42,7 +41,6 @@ class Seen:
     live: Live
     window: Array
     logits: Array | None
-    computed_s: float
     elapsed_s: float
     label: str | None = None
     problem: str = ""
@@ -130,15 +128,15 @@ def look(window: Any, live: Live, field: str = "window", label: object = None) -
     if label is not None and label not in task.classes:
         raise _invalid(f"{field}.label", "not a class of the model", label)
     logits, problem = None, ""
-    start, computing = time.monotonic(), time.thread_time()
+    start = time.monotonic()
     try:
         logits = live.runtime.logits(values)[0]
         if not np.isfinite(logits).all():
             logits, problem = None, "it is not a finite number"
     except Exception as error:  # ONNX Runtime's own exceptions share no base class
         problem = f"{type(error).__name__}: {error}"
-    computed_s, elapsed_s = time.thread_time() - computing, time.monotonic() - start
-    return Seen(live, values[0], logits, computed_s, elapsed_s, None if label is None else str(label), problem)
+    elapsed_s = time.monotonic() - start
+    return Seen(live, values[0], logits, elapsed_s, None if label is None else str(label), problem)
 
 
 def said(seen: Seen, field: str = "window") -> dict[str, Any]:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from slipway import ranged
-from slipway.delta.codec import apply
-from slipway.delta.container import malformed
 from slipway.edge.remote import Delta, Line, Offer, check_delta
 from slipway.edge.store import DISK, Store
 from slipway.errors import Reason, Refused
@@ -56,16 +54,19 @@ def _download(store: Store, remote: Line, sha256: str, size_bytes: int, tell: Te
 
 def _changed(store: Store, offer: Offer, delta: Delta) -> bytes:
     """The offered bundle, from its base and a delta whose download is complete."""
+    from slipway.delta import codec, container  # they load zstd: 2 MB
+
     base = _base(store, delta)
     packed = store.part(delta.sha256).read_bytes()
     try:
-        data = apply(base, packed, limit_bytes=offer.size_bytes)
+        data = codec.apply(base, packed, limit_bytes=offer.size_bytes)
     except Refused:
         raise
     except Exception as error:  # MemoryError too: the whole bundle needs less
-        raise malformed("delta", f"{type(error).__name__}: {error}") from error
+        raise container.malformed("delta", f"{type(error).__name__}: {error}") from error
     if len(data) != offer.size_bytes or hashlib.sha256(data).hexdigest() != offer.version.sha256:
-        raise malformed("delta.result_sha256", f"it leads to another bundle than that of {offer.version.version}")
+        problem = f"it leads to another bundle than that of {offer.version.version}"
+        raise container.malformed("delta.result_sha256", problem)
     return data
 
 

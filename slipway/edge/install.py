@@ -77,9 +77,10 @@ class Installer:
         self.tell = tell
         self.trust = trust
         self.live: Live | None = None
+        self.unsigned = False  # something of the last offer was not signed: it may be soon
         self.rehearse: Rehearse | None = None
         self.notebook = Notebook(store, tell, device_id)
-        self._clock = clock
+        self.clock = clock
         self._started = ""  # hash whose start was counted
         self._sending = threading.Lock()
         self._check_model()
@@ -121,7 +122,7 @@ class Installer:
             Refused: the offer or its bundle is no good; what ran before runs on.
             ServerRefused, ServerUnreachable: as the remote says; what came of a download stays.
         """
-        here = held(self.notebook)
+        here, self.unsigned = held(self.notebook), False
         offer = self.remote.offer(self.model, self.channel, here, device_id=self.state.device_id)
         offer = self._trusted(offer)
         self.notebook.move(moves.seen, f"{self.model}/channels/{self.channel}", offer.version.serial)
@@ -208,7 +209,7 @@ class Installer:
             if looping is not None and version.sha256 != (self.state.current and self.state.current.sha256):
                 raise looping
             self.notebook.move(moves.started, version.sha256)
-            return load(self.store, replace(found, since_s=self._clock()))
+            return load(self.store, replace(found, since_s=self.clock()))
         except MemoryError:  # this process lives on
             self.notebook.move(moves.ended, version.sha256)
             raise
@@ -226,7 +227,11 @@ class Installer:
             self.rehearse(self.state.candidate)
 
     def _trusted(self, offer: Offer) -> Offer:
-        return offer if self.trust is None else self.trust.check(offer, held(self.notebook))
+        try:
+            return offer if self.trust is None else self.trust.check(offer, held(self.notebook))
+        except Refused as refusal:
+            self.unsigned |= refusal.reason is Reason.TARGET_NOT_SIGNED
+            raise
 
     def _switch(self, live: Live, base: str = "") -> None:
         with self.notebook.lock:

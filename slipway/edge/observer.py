@@ -4,8 +4,6 @@ Nothing here may stop an answer: where a disk is full or a file is damaged, less
 """
 
 import json
-import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -18,23 +16,24 @@ import numpy.typing as npt
 from slipway.bundle.archive import Bundle
 from slipway.edge import drift as drifting
 from slipway.edge import home as homes
+from slipway.edge import notes as noting
 from slipway.edge.drift import Drift
 from slipway.edge.home import Home
-from slipway.edge.ring import Keep, Ring
+from slipway.edge.notes import Notes
 from slipway.edge.sharing import NOTHING, Sharing
 from slipway.errors import Refused
 from slipway.spec import TaskSpec
 
 if TYPE_CHECKING:
     from slipway.client.datasets import Datasets
+    from slipway.edge.ring import Ring
+    from slipway.edge.sharing import Keep
     from slipway.edge.upload import Sent, Uploader
 
 BATCH = drifting.BATCH  # windows that are looked at together
 FIRST_WINDOWS = 512  # of a version without a reference: they are its home
 KEPT_S = 300.0  # between two writes of what was noticed
-NOTES_LIMIT_BYTES = 4 << 20
 
-Notes = dict[str, Any]
 Array = npt.NDArray[Any]
 
 
@@ -54,7 +53,7 @@ class Observer:
         self,
         folder: Path,
         *,
-        keep: Keep | None = None,
+        keep: "Keep | None" = None,
         sharing: Sharing | None = None,
         random: Callable[[], float],
         clock: Callable[[], float] = time.time,
@@ -96,7 +95,7 @@ class Observer:
             if self._ring is not None:
                 try:
                     self._ring.add(window)
-                except (sqlite3.Error, OSError) as error:
+                except OSError as error:
                     self._tell("not_kept", message=str(error))
             if len(self._waiting) >= BATCH:
                 self._look()
@@ -152,13 +151,15 @@ class Observer:
     def _open(self, task: TaskSpec) -> None:
         try:
             if self._keep is not None:
+                from slipway.edge.ring import Ring  # loads SQLite: not where nothing is kept
+
                 path = self._folder / "windows.sqlite"
                 self._ring = Ring(path, task.sensor, self._keep, random=self._random, clock=self._clock)
             if self._sharing.what != NOTHING:
                 from slipway.edge.upload import Uploader  # loads the client: not where nothing is told
 
                 self._uploader = Uploader(self._folder, self._sharing, task, self._ring, clock=self._clock)
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             self._tell("not_kept", message=str(error))
 
     def _close(self) -> None:
@@ -168,7 +169,7 @@ class Observer:
         if ring is not None:
             try:
                 ring.close()
-            except sqlite3.Error as error:
+            except OSError as error:
                 self._tell("not_kept", message=str(error))
 
     def _note(self) -> None:
@@ -179,10 +180,8 @@ class Observer:
         notes: Notes = {"version": self._version, "first": self._first.tolist(), **_told(self._drift())}
         if self._home is not None:
             notes |= {"home": json.loads(homes.to_json(self._home)), "recent": drifting.to_json(self._recent)}
-        path = self._folder / "drift.json"
         try:
-            path.with_suffix(".new").write_text(json.dumps(notes))
-            os.replace(path.with_suffix(".new"), path)
+            noting.write(self._folder, notes)
             if self._uploader is not None:
                 self._uploader.keep()
         except OSError as error:
@@ -194,7 +193,7 @@ class Observer:
         self._first = np.empty((0, 0))
         self._recent = drifting.nothing_yet(self._home) if self._home is not None else np.empty((0, 0))
         try:
-            notes = read_notes(self._folder)
+            notes = noting.read(self._folder)
             if notes.get("version") != self._version:
                 return
             if self._home is None and "home" in notes:
@@ -214,16 +213,6 @@ def reference_in(bundle: Bundle) -> Home | None:
         return None if data is None else homes.from_json(bundle.manifest.task, data)
     except Refused:
         return None
-
-
-def read_notes(folder: Path) -> Notes:
-    """What an observer noticed last, for people: "drift" and "cause" among it; empty where nothing is known."""
-    try:
-        with (folder / "drift.json").open("rb") as file:
-            notes = json.loads(file.read(NOTES_LIMIT_BYTES))
-    except (OSError, ValueError):
-        return {}
-    return notes if isinstance(notes, dict) else {}
 
 
 def _told(found: Drift | None) -> Notes:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.errors import Reason, Refused
+from slipway.identity.folder import IN_CLEAR, UPDATE_ROOT
 
 if TYPE_CHECKING:
     from slipway.edge.signed import Pieces, SignedUpdates
 
 FOLDER = "trust"  # in the device's folder; it stays for the life of the device
+PINNED = "pinned.json"  # there, as ``slipway.trust.root`` names it
 ROOT_LIMIT_BYTES = 512_000
 
 
@@ -37,6 +39,20 @@ def trust_of(
 
     pin(folder, root)
     return SignedUpdates(place, PieceSource(file, pieces))
+
+
+def first_root(folder: Path, root: Path | None, identity: str) -> Path | None:
+    """The root to pin: the one that was given, or where none is pinned yet the one that came with the identity.
+
+    Args:
+        folder: of the device.
+        root: that was given.
+        identity: folder of the device's certificate; "" or "none" where it has none.
+    """
+    if root is not None or identity in ("", IN_CLEAR) or (folder / FOLDER / PINNED).exists():
+        return root
+    came = Path(identity) / UPDATE_ROOT
+    return came if came.exists() else None
 
 
 def pin(folder: Path, root: Path | None) -> None:

@@ -1,9 +1,11 @@
 """The device's line to its server: ``slipway.v1.Updates`` as plain values, with limits on all that comes in."""
 
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from slipway.bundle.archive import BUNDLE_LIMIT_BYTES
 from slipway.edge.report import Comparison, Health
@@ -12,6 +14,9 @@ from slipway.edge.state import HASH, Installed, Report
 from slipway.errors import Reason, Refused
 from slipway.transport import ask, open_channel, read_stream
 from slipway.v1 import updates_pb2, updates_pb2_grpc
+
+if TYPE_CHECKING:
+    from slipway.client.datasets import Datasets
 
 DOWNLOAD_DEADLINE_S = 300.0  # a slower stream is opened again from where it stands
 SERIAL_LIMIT = 1 << 53  # JSON readers keep whole numbers up to here
@@ -72,13 +77,20 @@ class Remote:
 
     Args:
         key: reads the private key of the device's certificate: to a gateway reports go signed.
+        clock: seconds since 1970; stands in what is signed.
     """
 
-    def __init__(self, address: str, credentials: Any = None, key: Callable[[], bytes] | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        credentials: Any = None,
+        key: Callable[[], bytes] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.address = address
-        self._channel = open_channel(address, credentials)
-        self._stub = updates_pb2_grpc.UpdatesStub(self._channel)
-        self._reporter = Reporter(self._stub, address, key)
+        self._key, self._clock = key, clock
+        self._changing, self._closed = threading.Lock(), False
+        self._open(credentials)
 
     def offer(self, model: str, channel: str, held: Sequence[str] = (), *, device_id: str = "") -> Offer:
         """What ``channel`` of ``model`` points at now.
@@ -139,9 +151,31 @@ class Remote:
         )
         self._reporter.send(request)
 
+    def datasets(self) -> "Datasets":
+        """Calls about recorded data over the same line."""
+        from slipway.client.datasets import Datasets
+
+        return Datasets(self._channel, self.address)
+
+    def show(self, credentials: Any) -> None:
+        """From now on other credentials: calls under way break off as if the line had, and are made again."""
+        with self._changing:
+            if self._closed:
+                return
+            before = self._channel
+            self._open(credentials)
+        before.close()
+
     def close(self) -> None:
         """End every call, also one that another thread waits on."""
-        self._channel.close()
+        with self._changing:
+            self._closed = True
+            self._channel.close()
+
+    def _open(self, credentials: Any) -> None:
+        self._channel = open_channel(self.address, credentials)
+        self._stub = updates_pb2_grpc.UpdatesStub(self._channel)
+        self._reporter = Reporter(self._stub, self.address, self._key, self._clock)
 
 
 def check_offer(offer: Offer, model: str, field: str = "") -> None:

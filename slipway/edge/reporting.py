@@ -3,9 +3,9 @@
 A gateway refuses what is not signed, and so the device learns that it talks to one.
 """
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,6 @@ from slipway.errors import Reason
 from slipway.identity.folder import IN_CLEAR, load
 from slipway.transport import ServerRefused, ask
 from slipway.v1 import updates_pb2 as pb
-
-utc_now = partial(datetime.now, UTC)
 
 
 class Reporter:
@@ -24,11 +22,11 @@ class Reporter:
         stub: of ``slipway.v1.Updates``.
         address: of the server, for words.
         key: reads the private key of the device's certificate (PEM); None where it has none.
-        clock: the time that stands in what is signed.
+        clock: seconds since 1970; stands in what is signed.
     """
 
     def __init__(
-        self, stub: Any, address: str, key: Callable[[], bytes] | None, clock: Callable[[], datetime] = utc_now
+        self, stub: Any, address: str, key: Callable[[], bytes] | None, clock: Callable[[], float] = time.time
     ) -> None:
         self._stub = stub
         self._address = address
@@ -58,7 +56,7 @@ class Reporter:
 
         assert key is not None
         self._signs = False  # should the gateway have made room for a server meanwhile
-        ask(self._stub.RelayReport, sign(report, key(), self._clock()), self._address)
+        ask(self._stub.RelayReport, sign(report, key(), datetime.fromtimestamp(self._clock(), UTC)), self._address)
         self._signs = True
 
 

@@ -16,47 +16,24 @@ import threading
 import time
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from slipway.edge.ring_file import PAGE_BYTES, opened
+from slipway.edge.sharing import Keep
 from slipway.spec import SensorSpec, sensor_to_json
 from slipway.windows import Values
 
-FORMAT = 1
 WAITING_BYTES, WAITING_S = 1 << 18, 10.0
-PAGE_BYTES = 4096
 PAGE_DATA = 4000  # bytes of a window that surely fit into one page
 SPARE_PAGES = 8  # inner nodes of the tables
 DROPPED = 16  # windows at once
-JOURNAL_PAGES = 256
 LEAST_BYTES = 64 * PAGE_BYTES  # of the file: SQLite's own pages, and room to move
 HOUR_S = 3600
-
-_TABLES = """
-CREATE TABLE window (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
-                     parcel TEXT, crc INTEGER NOT NULL, samples BLOB NOT NULL);
-CREATE INDEX window_parcel ON window (parcel) WHERE parcel IS NOT NULL;
-CREATE TABLE seen (hour INTEGER PRIMARY KEY, count INTEGER NOT NULL);
-CREATE TABLE sensor (json TEXT NOT NULL);
-"""
-
-
-@dataclass(frozen=True)
-class Keep:
-    """How much is kept.
-
-    Args:
-        size_bytes: of the file; its journal takes 1 MiB more at most.
-        count: windows at most; 0 for as many as fit.
-        hourly: windows of an hour at most, each of the hour's with the same chance; 0 for the newest of all.
-    """
-
-    size_bytes: int = 16 << 20
-    count: int = 0
-    hourly: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +45,7 @@ class Parcel:
 
 
 class Ring:
-    """The windows of one device. One process writes; its threads may share it.
+    """The windows of one device. One process writes; its threads may share it. Every method may raise OSError.
 
     Args:
         path: of the file; made if missing, set aside as ``.damaged`` if it cannot be read.
@@ -92,7 +69,8 @@ class Ring:
         self._lock = threading.Lock()
         self._waiting: list[tuple[int, bytes]] = []
         self._written = clock()
-        self._file = self._opened(json.dumps(sensor_to_json(sensor)))
+        with _disk():
+            self._file = opened(path, json.dumps(sensor_to_json(sensor)))
         self._pages = max(LEAST_BYTES, keep.size_bytes) // PAGE_BYTES
         self._waiting_bytes = min(WAITING_BYTES, self._pages * PAGE_BYTES // 8)
 
@@ -100,10 +78,10 @@ class Ring:
         """Take in one window (time, channels); it is written with the first that comes 10 s later, or after 256 KiB.
 
         Raises:
-            sqlite3.Error: the disk is full or failing; what waited is lost, what was stored is not.
+            OSError: the disk is full or failing; what waited is lost, what was stored is not.
         """
         now = self._clock()
-        with self._lock:
+        with self._alone():
             self._waiting.append((int(now // HOUR_S), np.ascontiguousarray(window, "<f4").tobytes()))
             size_bytes = len(self._waiting) * len(self._waiting[0][1])
             if size_bytes >= self._waiting_bytes or not 0 <= now - self._written < WAITING_S:
@@ -111,7 +89,7 @@ class Ring:
 
     def flush(self) -> None:
         """Write what waits."""
-        with self._lock:
+        with self._alone():
             self._write(self._clock())
 
     def count(self) -> int:
@@ -128,7 +106,7 @@ class Ring:
 
     def read(self, limit: int = -1) -> Values:
         """The newest ``limit`` windows (count, time, channels), or all, oldest first. Rotten ones are left out."""
-        with self._lock:
+        with self._alone():
             query = "SELECT id, crc, samples FROM window ORDER BY id DESC LIMIT ?"
             return self._arrays(self._file.execute(query, (limit,)).fetchall()[::-1])
 
@@ -141,7 +119,7 @@ class Ring:
 
         A parcel that was opened stays the same through kills and power cuts, and the ring drops none of it.
         """
-        with self._lock:
+        with self._alone():
             self._write(self._clock())
             row = self._file.execute("SELECT parcel FROM window WHERE parcel IS NOT NULL LIMIT 1").fetchone()
             upload_id = row[0] if row else str(uuid.uuid4())
@@ -160,12 +138,12 @@ class Ring:
 
     def arrived(self, parcel: Parcel) -> None:
         """The server has all of ``parcel``, or refuses it for good: its windows are not offered again."""
-        with self._lock, self._file:
+        with self._alone(), self._file:
             self._file.execute("UPDATE window SET sent = 1, parcel = NULL WHERE parcel = ?", (parcel.upload_id,))
 
     def close(self) -> None:
         """Write what waits, and close the file."""
-        with self._lock:
+        with self._alone():
             self._write(self._clock())
             self._synced()
             self._file.close()
@@ -236,50 +214,23 @@ class Ring:
     def _synced(self) -> None:
         self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock, _disk():
+            yield
+
     def _ask(self, query: str) -> int:
-        with self._lock:
+        with self._alone():
             return int(self._file.execute(query).fetchone()[0])
 
     def _pragma(self, name: str) -> int:
         return int(self._file.execute(f"PRAGMA {name}").fetchone()[0])
 
-    def _opened(self, sensor: str) -> sqlite3.Connection:
-        try:
-            return _connected(self.path, sensor)
-        except sqlite3.DatabaseError:
-            for suffix in ("-wal", "-shm"):
-                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-            self.path.replace(self.path.with_suffix(".damaged"))
-            return _connected(self.path, sensor)
 
-
-def _connected(path: Path, sensor: str) -> sqlite3.Connection:
-    file = sqlite3.connect(path, check_same_thread=False)
+@contextmanager
+def _disk() -> Iterator[None]:
+    """SQLite's errors are the disk's to whoever keeps windows."""
     try:
-        file.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        file.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        file.execute("PRAGMA journal_mode = WAL").fetchall()
-        file.execute("PRAGMA synchronous = NORMAL")
-        file.execute("PRAGMA secure_delete = OFF").fetchall()  # zeros would be written over each window that goes
-        file.execute(f"PRAGMA wal_autocheckpoint = {JOURNAL_PAGES}").fetchall()
-        file.execute(f"PRAGMA journal_size_limit = {JOURNAL_PAGES * PAGE_BYTES}").fetchall()
-        (version,) = file.execute("PRAGMA user_version").fetchone()
-        known = file.execute("SELECT * FROM sensor").fetchall() if version == FORMAT else None
-        if known != [(sensor,)]:
-            _remade(file, sensor)
-        return file
-    except sqlite3.DatabaseError:
-        file.close()
-        raise
-
-
-def _remade(file: sqlite3.Connection, sensor: str) -> None:
-    """Empty tables for windows of ``sensor``."""
-    file.execute("BEGIN IMMEDIATE")
-    with file:
-        for name in ("window", "seen", "sensor"):
-            file.execute(f"DROP TABLE IF EXISTS {name}")
-        for statement in filter(str.strip, _TABLES.split(";")):
-            file.execute(statement)
-        file.execute("INSERT INTO sensor VALUES (?)", (sensor,))
-        file.execute(f"PRAGMA user_version = {FORMAT}")
+        yield
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error

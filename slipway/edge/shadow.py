@@ -13,7 +13,7 @@ from slipway.edge.answer import Array, Seen, probabilities
 from slipway.edge.fetch import Tell
 from slipway.edge.report import Sums
 from slipway.edge.shadow_process import ShadowProcess, Silent
-from slipway.edge.state import Candidate
+from slipway.edge.state import Candidate, Installed
 from slipway.edge.store import Store
 from slipway.errors import Refused
 
@@ -32,7 +32,8 @@ class Shadow:
     """One candidate at a time. Its thread starts with the first one.
 
     Args:
-        store: where its bundle lies.
+        store: where bundles lie.
+        answering: what answers now; both are timed.
         compared: told of each window that the candidate saw, or should have seen.
         refuse: told of a candidate that fails its self-test.
         answer_s: a candidate that takes longer is started again.
@@ -41,6 +42,7 @@ class Shadow:
     def __init__(
         self,
         store: Store,
+        answering: Callable[[], Installed | None],
         compared: Compared,
         refuse: Refuse,
         tell: Tell,
@@ -48,7 +50,8 @@ class Shadow:
         answer_s: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._store, self._compared, self._refuse, self._tell = store, compared, refuse, tell
+        self._store, self._answering = store, answering
+        self._compared, self._refuse, self._tell = compared, refuse, tell
         self._answer_s, self._clock = answer_s, clock
         self._changed = threading.Condition()
         self._candidate: Candidate | None = None
@@ -122,7 +125,8 @@ class Shadow:
 
     def _open(self, candidate: Candidate) -> None:
         try:
-            self._process = ShadowProcess(self._store, candidate.version, START_S)
+            before = self._answering() or candidate.version
+            self._process = ShadowProcess(self._store, candidate.version, before, START_S)
             self._tell("shadow_started", version=candidate.version.version, rollout=candidate.rollout)
         except Refused as refusal:
             self._refuse(candidate, refusal)
@@ -133,14 +137,19 @@ class Shadow:
             self._lost(candidate, error)
 
     def _compare(self, candidate: Candidate, seen: Seen) -> None:
+        answering = self._answering()
+        if answering is None or answering.sha256 != seen.live.version.sha256:
+            return  # another version answers meanwhile
+        if self._process is not None and self._process.before.sha256 != answering.sha256:
+            self._close()
         if self._process is None and self._clock() >= self._again_s:
             self._open(candidate)
         sums = Sums(failures=1)
         if self._process is not None:
             try:
-                logits, computed_s = self._process.ask(seen.window, self._answer_s)
+                logits, *computed_s = self._process.ask(seen.window, self._answer_s)
                 if logits is not None and seen.logits is not None and logits.shape == seen.logits.shape:
-                    sums = compare(seen, logits, computed_s)
+                    sums = compare(seen, logits, *computed_s)
                     self._pause_s = PAUSE_S
             except Silent as error:
                 self._close()
@@ -161,10 +170,16 @@ class Shadow:
             self._process = None
 
 
-def compare(seen: Seen, logits: Array, computed_s: float) -> Sums:
-    """One window that both answered; ``logits`` (answers,) and ``computed_s`` are the candidate's."""
+def compare(seen: Seen, logits: Array, computed_s: float, before_s: float) -> Sums:
+    """One window that both answered.
+
+    Args:
+        logits: (answers,) of the candidate.
+        computed_s: its seconds of computing.
+        before_s: those of the version that answers, in the same process.
+    """
     assert seen.logits is not None
-    sums = Sums(both=1, latency_s=computed_s, latency_before_s=seen.computed_s)
+    sums = Sums(both=1, latency_s=computed_s, latency_before_s=before_s)
     classes = seen.live.runtime.task.classes
     if not classes:
         return sums

@@ -28,6 +28,7 @@ class ShadowProcess:
     Args:
         store: where the bundle lies.
         version: which one.
+        before: what answers meanwhile; it is timed there too.
         start_s: how long that may take.
 
     Raises:
@@ -35,12 +36,14 @@ class ShadowProcess:
         Silent: no word of either.
     """
 
-    def __init__(self, store: Store, version: Installed, start_s: float) -> None:
+    def __init__(self, store: Store, version: Installed, before: Installed, start_s: float) -> None:
+        self.before = before
         self._line, theirs = socket.socketpair()
         with theirs:
-            place = [str(theirs.fileno()), str(store.folder.absolute()), version.version, version.sha256]
+            place = [str(theirs.fileno()), str(store.folder.absolute())]
+            both = [version.version, version.sha256, before.version, before.sha256]
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", ENTRY, *place],
+                [sys.executable, "-P", "-m", ENTRY, *place, *both],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -48,7 +51,7 @@ class ShadowProcess:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)},
             )
         try:
-            kind, _, data = self._heard(start_s)
+            kind, _, _, data = self._heard(start_s)
             if kind == REFUSED:
                 raise _refusal(data)
             if kind != READY:
@@ -62,23 +65,23 @@ class ShadowProcess:
         """Of the process."""
         return self._process.pid
 
-    def ask(self, window: Array, timeout_s: float) -> tuple[Array | None, float]:
-        """The candidate's logits (answers,), None where it failed, and its seconds of computing.
+    def ask(self, window: Array, timeout_s: float) -> tuple[Array | None, float, float]:
+        """The candidate's logits (answers,), None where it failed; seconds of computing, its own and the other's.
 
         Raises:
             Silent: no answer within ``timeout_s``.
         """
         try:
             self._line.settimeout(timeout_s)
-            send(self._line, WINDOW, 0.0, window.astype("<f4").tobytes())
+            send(self._line, WINDOW, window.astype("<f4").tobytes())
         except OSError as error:
             raise Silent(self._fate()) from error
-        kind, seconds, data = self._heard(timeout_s)
+        kind, seconds, seconds_before, data = self._heard(timeout_s)
         if kind == ANSWER and len(data) % 4 == 0:
             logits = np.frombuffer(data, "<f4")
-            return (logits if np.isfinite(logits).all() else None), seconds
+            return (logits if np.isfinite(logits).all() else None), seconds, seconds_before
         if kind == FAILED:
-            return None, 0.0
+            return None, 0.0, 0.0
         raise Silent("it says nothing that makes sense")
 
     def kill(self) -> None:
@@ -91,7 +94,7 @@ class ShadowProcess:
         self._process.kill()
         self._process.wait()
 
-    def _heard(self, timeout_s: float) -> tuple[int, float, bytes]:
+    def _heard(self, timeout_s: float) -> tuple[int, float, float, bytes]:
         try:
             self._line.settimeout(timeout_s)
             return receive(self._line)

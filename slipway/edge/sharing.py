@@ -1,4 +1,4 @@
-"""What an operator lets a device tell of its windows. Loads nothing that only sending needs."""
+"""What an operator lets a device keep of its windows, and tell of them. Loads nothing that only these need."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,21 @@ from slipway.errors import Reason, Refused
 
 SHARES = NOTHING, STATISTICS, WINDOWS = "nothing", "statistics", "windows"
 WANTED = "share.wanted"  # a file in the device's folder while somebody asks for a round
+
+
+@dataclass(frozen=True)
+class Keep:
+    """How much is kept.
+
+    Args:
+        size_bytes: of the file; its journal takes 1 MiB more at most.
+        count: windows at most; 0 for as many as fit.
+        hourly: windows of an hour at most, each of the hour's with the same chance; 0 for the newest of all.
+    """
+
+    size_bytes: int = 16 << 20
+    count: int = 0
+    hourly: int = 0
 
 
 @dataclass(frozen=True)

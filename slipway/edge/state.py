@@ -171,9 +171,13 @@ def delivered(state: State, report: Report) -> State:
     return replace(state, reports=tuple(r for r in state.reports if r != report))
 
 
-def filed(state: State, version: str, rollout: str, sums: Sums, drift: float | None) -> State:
-    """``sums`` over windows that ``version`` answered become the next report on health."""
-    health = Health(state.sequence + 1, version, sums.windows, drift, comparison(rollout, sums))
+def filed(state: State, version: str, rollout: str, sums: Sums, drift: float | None, now_s: float = 0.0) -> State:
+    """``sums`` over windows that ``version`` answered become the next report on health.
+
+    Its number is the millisecond at which it is written, or one more than the last. A server hears no number twice and
+    none that is lower: a device that lost its state, or got one from a backup, is heard all the same.
+    """
+    health = Health(max(state.sequence + 1, int(now_s * 1000)), version, sums.windows, drift, comparison(rollout, sums))
     candidate = state.candidate
     if candidate is not None and candidate.rollout == rollout:
         candidate = replace(candidate, sums=candidate.sums + sums)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from slipway.durable import replace_file, sync_folder
 from slipway.edge.state import State, needed
 from slipway.edge.state_file import from_bytes, to_bytes
 from slipway.errors import Reason, Refused
@@ -75,13 +76,7 @@ class Store:
 
     def write(self, state: State) -> None:
         """Put ``state`` in place of the one before, as one step that is on the disk when it returns."""
-        fresh = self._state_path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(to_bytes(state))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._state_path)
-        sync_folder(self.folder)
+        replace_file(self._state_path, to_bytes(state))
 
     def bundle(self, sha256: str) -> Path:
         """Where a whole bundle lies."""
@@ -129,12 +124,3 @@ class Store:
     @property
     def _state_path(self) -> Path:
         return self.folder / "state.json"
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -55,7 +55,7 @@ class Tend:
         if not told:
             return
         try:
-            notebook.move(_filed, told, self._monitor.drift())
+            notebook.move(_filed, told, self._monitor.drift(), self._installer.clock())
         except OSError:  # a full disk: it is counted still
             for row in told:
                 self._monitor.compared(*row)
@@ -88,7 +88,7 @@ class Tend:
         notify.say(f"WATCHDOG=1\nSTATUS={words}")
 
 
-def _filed(state: State, told: list[Told], drift: float | None) -> State:
+def _filed(state: State, told: list[Told], drift: float | None, now_s: float) -> State:
     for version, rollout, sums in told:
-        state = moves.filed(state, version, rollout, sums, drift)
+        state = moves.filed(state, version, rollout, sums, drift, now_s)
     return state

@@ -6,7 +6,6 @@ without a server it is sent later, and counted once.
 """
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway.client.datasets import Datasets, statistics_of
+from slipway.durable import replace_file
 from slipway.edge.ring import Ring
 from slipway.edge.sharing import NOTHING, STATISTICS, WANTED, Sharing
-from slipway.edge.store import sync_folder
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec, sensor_to_json
 from slipway.statistics import ChannelStatistics, merge
@@ -183,13 +182,7 @@ class Uploader:
                     raise
 
     def _note(self, ledger: Ledger) -> None:
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(json.dumps(asdict(ledger)).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, self._path)
-        sync_folder(self._path.parent)
+        replace_file(self._path, json.dumps(asdict(ledger)).encode())
         self.ledger = ledger
 
 

@@ -48,6 +48,11 @@ class Files:
         self._clock = clock
         self._limit_bytes = limit_bytes
         self._locks: dict[str, asyncio.Lock] = {}
+        self._news_us = 0
+
+    def ask_anew(self) -> None:
+        """Something moved at the server: what changes there is asked for again, however lately it was."""
+        self._news_us = self._clock()
 
     async def get(self, name: str) -> bytes | None:
         """The file ``name``; None where the server has none.
@@ -70,7 +75,8 @@ class Files:
 
     async def _get(self, name: str) -> bytes | None:
         known = await asyncio.to_thread(self._ledger.run, find, name)
-        if known is not None and 0 <= self._clock() - known.asked_us < _lasts(name, known):
+        now_us = self._clock()
+        if known is not None and 0 <= now_us - known.asked_us < self._lasts(name, known):
             return known.content
         try:
             content = await self._ask(name)
@@ -81,9 +87,14 @@ class Files:
         if content is not None and len(content) > FILE_LIMIT_BYTES:
             found = f"{len(content)} bytes from the server"
             raise Refused(Reason.LIMIT_EXCEEDED, field="name", found=found, limit=FILE_LIMIT_BYTES)
-        file = File(content, self._clock())
+        file = File(content, now_us)  # when it was asked for: news that came meanwhile may not be in it
         await asyncio.to_thread(self._ledger.run, put, name, file, self._limit_bytes)
         return content
+
+    def _lasts(self, name: str, known: File) -> int:
+        if name != names.TIMESTAMP and known.content is not None:
+            return NUMBERED_US
+        return FRESH_US if known.asked_us > self._news_us else 0
 
 
 def find(connection: sqlite3.Connection, name: str) -> File | None:
@@ -102,7 +113,3 @@ def put(connection: sqlite3.Connection, name: str, file: File, limit_bytes: int)
         if over > 0:
             connection.execute("DELETE FROM files WHERE name = ?", (other,))
             over -= freed
-
-
-def _lasts(name: str, known: File) -> int:
-    return FRESH_US if name == names.TIMESTAMP or known.content is None else NUMBERED_US

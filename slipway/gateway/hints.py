@@ -39,12 +39,14 @@ class Hints:
         watch: watches at the server.
         random: uniform numbers from 0 to 1, so that sites do not come back in one voice.
         limit: channels at a time.
+        heard: called with each hint before devices hear it.
     """
 
-    def __init__(self, watch: Watch, random: Callable[[], float], limit: int) -> None:
+    def __init__(self, watch: Watch, random: Callable[[], float], limit: int, heard: Callable[[], None]) -> None:
         self._watch = watch
         self._random = random
         self._limit = limit
+        self._heard = heard
         self._followed: dict[Key, _Followed] = {}
 
     async def follow(self, key: Key) -> AsyncGenerator[pb.WatchUpdatesResponse, None]:
@@ -91,6 +93,7 @@ class Hints:
             try:
                 async for hint in self._watch(key):
                     followed.hint, pause = hint, 1.0
+                    self._heard()
                     followed.say()
             except grpc.aio.AioRpcError as error:
                 if error.code() in REFUSALS:

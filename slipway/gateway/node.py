@@ -107,7 +107,7 @@ async def serving(setup: Setup) -> AsyncIterator[str]:
             fetch_count=limits.fetch_count,
         )
         files = Files(ledger, upstream.file, _now_us, limits.file_bytes)
-        hints = Hints(upstream.hints, random.random, limits.watch_count)
+        hints = Hints(upstream.hints, random.random, limits.watch_count, files.ask_anew)
         updates = Updates(ledger, upstream, targets, files, hints, limits, courier.wake, _now_us)
         server = grpc.aio.server(options=_options(), maximum_concurrent_rpcs=limits.call_count)
         updates_pb2_grpc.add_UpdatesServicer_to_server(updates, server)

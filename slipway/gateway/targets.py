@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from slipway.bundle.archive import BUNDLE_LIMIT_BYTES
-from slipway.edge.store import sync_folder
+from slipway.durable import sync_folder
 from slipway.errors import Reason, Refused
 from slipway.gateway.fetch import Pieces, fetch
 

@@ -10,7 +10,7 @@ import grpc
 
 from slipway.errors import Reason, Refused
 from slipway.identity.chain import trusted_ca
-from slipway.identity.folder import CERTIFICATE, Identity, Named, credentials, load, save, write
+from slipway.identity.folder import CERTIFICATE, Identity, Named, credentials, due_s, load, note, save, write
 from slipway.identity.request import Owner, belong_together, names_of, new_key, read_owner, request_for
 from slipway.transport import ask, open_channel
 from slipway.v1 import identities_pb2 as pb
@@ -55,7 +55,7 @@ def enrol(address: str, token: str, folder: Path, names: Sequence[str] = ()) -> 
     finally:
         channel.close()
     owner = _checked(answer, key)
-    save(folder, Identity(key, answer.certificate_pem, ca), Named(owner.id, owner.role), answer.update_root)
+    save(folder, Identity(key, answer.certificate_pem, ca), _named(owner), answer.update_root)
     return owner
 
 
@@ -76,12 +76,22 @@ def renew(address: str, folder: Path) -> Owner:
         channel.close()
     owner = _checked(answer, held.key)
     write(folder / CERTIFICATE, answer.certificate_pem)
+    note(folder, _named(owner))
     return owner
 
 
 def renew_if_due(address: str, folder: Path, now: Callable[[], datetime] = utc_now) -> Owner | None:
-    """As ``renew``, once two thirds of the certificate's time have passed; ``None`` before. Agents call it daily."""
-    return renew(address, folder) if read_owner(load(folder).certificate).is_due(now()) else None
+    """As ``renew``, once two thirds of the certificate's time have passed; ``None`` before."""
+    owner = read_owner(load(folder).certificate)
+    if owner.due <= now():
+        return renew(address, folder)
+    if due_s(folder) != owner.due.timestamp():  # somebody else has put it there
+        note(folder, _named(owner))
+    return None
+
+
+def _named(owner: Owner) -> Named:
+    return Named(owner.id, owner.role, owner.due.timestamp())
 
 
 def _checked(answer: pb.Enrolment, key: bytes) -> Owner:

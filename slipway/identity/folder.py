@@ -1,12 +1,12 @@
 """The folder of an identity, and the credentials out of it. Needs no cryptography: gRPC reads the files."""
 
 import json
-import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import grpc
 
+from slipway.durable import replace_file
 from slipway.errors import Reason, Refused
 from slipway.transport import LOOPBACK
 
@@ -30,6 +30,7 @@ class Named:
 
     id: str
     role: str
+    due_s: float = 0.0  # when it is to be renewed, in seconds since 1970; 0 where nobody noted it
 
 
 def load(folder: Path) -> Identity:
@@ -48,7 +49,7 @@ def save(folder: Path, identity: Identity, named: Named, update_root: bytes = b"
     (folder / CERTIFICATE).unlink(missing_ok=True)
     write(folder / KEY, identity.key)
     write(folder / CA, identity.ca)
-    write(folder / NAMED, json.dumps({"id": named.id, "role": named.role}).encode())
+    note(folder, named)
     if update_root:
         write(folder / UPDATE_ROOT, update_root)
     write(folder / CERTIFICATE, identity.certificate)
@@ -68,21 +69,22 @@ def owner_id(folder: Path) -> str:
         return read_owner(load(folder).certificate).id
 
 
+def note(folder: Path, named: Named) -> None:
+    """Write whom the certificate names."""
+    write(folder / NAMED, json.dumps(asdict(named)).encode())
+
+
+def due_s(folder: Path) -> float:
+    """When the certificate is to be renewed, in seconds since 1970; 0 where nobody noted it."""
+    try:
+        return float(json.loads((folder / NAMED).read_bytes())["due_s"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads; it is there whole or as it was, also after a power cut."""
-    part = path.with_name(f"{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    replace_file(path, content, mode=0o600)
 
 
 def credentials(server: str, folder: str = "") -> grpc.ChannelCredentials | None:

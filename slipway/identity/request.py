@@ -32,9 +32,10 @@ class Owner:
     begin: datetime
     end: datetime
 
-    def is_due(self, now: datetime) -> bool:
-        """Whether two thirds of its time have passed: then it is renewed."""
-        return now >= self.begin + (self.end - self.begin) * 2 / 3
+    @property
+    def due(self) -> datetime:
+        """When two thirds of its time have passed: then it is renewed."""
+        return self.begin + (self.end - self.begin) * 2 / 3
 
     def left(self, now: datetime) -> timedelta:
         """Time for which it still holds."""

@@ -1,15 +1,19 @@
 """A model with versions to roll out on a real server, and devices as thin clients of it."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from service.catalogue import models
+from service.clock import now_us
+from service.domain import Lineage, NewVersion
 from service.rollout.plan import lot
 from slipway.v1 import models_pb2, rollouts_pb2_grpc
 from slipway.v1 import rollouts_pb2 as pb
 from slipway.v1 import updates_pb2 as updates
+from tests.service.pipelines import TASK
 from tests.service.process import TIMEOUT, ServerProcess
-from tests.service.work import place_of, pretrain, run_job
+from tests.service.work import place_of
 
 QUICK: dict[str, Any] = {"report_count": 1, "device_count": 1, "error": 0.2, "loss": 0.2}
 BETTER = {"window_count": 100, "confidence": 0.95, "confidence_before": 0.55}
@@ -17,7 +21,12 @@ WORSE = {"window_count": 100, "confidence": 0.2, "confidence_before": 0.95}
 
 
 def calls(server: ServerProcess) -> Any:
-    """A client of Rollouts."""
+    """A client of Rollouts, on one connection for all tests of a server."""
+    return _calls(server, server.address)
+
+
+@cache
+def _calls(server: ServerProcess, address: str) -> Any:
     return rollouts_pb2_grpc.RolloutsStub(server.channel())
 
 
@@ -25,9 +34,11 @@ def model_with(server: ServerProcess, model: str, count: int = 2) -> str:
     """A model of so many installable versions, whose channel ``stable`` points at the first; its name."""
     place = place_of(server)
     for number in range(1, count + 1):
-        assert run_job(server, **pretrain(model, number)).result.version == f"models/{model}/versions/{number}"
         data = f"bundle {number} of {model}".encode()
-        place.catalogue.write(models.add_artifacts, model, number, {"bundle": (place.blobs.put(data), len(data))})
+        new = NewVersion(model, TASK.to_json(), Lineage("mlp"), 1, {})
+        stored = {models.BUNDLE: (place.blobs.put(data), len(data))}
+        name = place.catalogue.write(models.add_version, new, stored, "", now_us())
+        assert name == f"models/{model}/versions/{number}"
     place.catalogue.close()
     point(server, model, 1)
     return f"models/{model}"

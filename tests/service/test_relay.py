@@ -75,7 +75,9 @@ def enrolled(catalogue: Catalogue) -> Catalogue:
 
 
 def relay_to(catalogue: Catalogue, request: pb.RelayReportRequest) -> None:
-    catalogue.write(relay.take, request, now_us())
+    (problem,) = relay.enter(catalogue, [relay.Carried(request, now_us())])
+    if problem is not None:
+        raise problem
 
 
 def refused(catalogue: Catalogue, request: pb.RelayReportRequest) -> Reason:
@@ -204,6 +206,25 @@ def test_an_old_report_cannot_come_back_once_it_is_forgotten(
     for second in range(relay.WINDOW):
         relay_to(enrolled, signed(health(second + 1), ago=HOUR - timedelta(seconds=second)))
     assert refused(enrolled, first) is Reason.REPORT_STALE
+
+
+def test_of_one_moment_no_more_are_taken_than_are_known(enrolled: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them is forgotten depends on its hash, so any further one may have come before."""
+    monkeypatch.setattr(relay, "WINDOW", 2)
+    moment = datetime.now(UTC)
+    first, second, third = (sign(health(sequence), key(1), moment) for sequence in (1, 2, 3))
+    relay_to(enrolled, first)
+    relay_to(enrolled, second)
+    assert refused(enrolled, third) is Reason.REPORT_STALE
+
+
+def test_of_many_that_come_together_each_is_taken_or_refused_as_if_it_came_alone(enrolled: Catalogue) -> None:
+    good, again = signed(status(2), ago=HOUR), signed(health(1))
+    together = [good, signed(status(9)), signed(status(1), seed=99), good, again, signed(status(1), ago=2 * HOUR)]
+    problems = relay.enter(enrolled, [relay.Carried(each, now_us()) for each in together])
+    reasons = [problem and problem.reason for problem in problems]
+    assert reasons == [None, Reason.VERSION_NOT_FOUND, Reason.REPORT_NOT_SIGNED, None, None, None]
+    assert told(enrolled) == ([1, 2], 1, 10)
 
 
 def test_what_the_report_itself_is_refused_for_leaves_no_trace(enrolled: Catalogue) -> None:

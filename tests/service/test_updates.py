@@ -14,10 +14,10 @@ from service.catalogue import models
 from service.catalogue.models import delta_id
 from slipway.delta.codec import apply, make
 from slipway.errors import Reason
-from slipway.v1 import models_pb2
+from slipway.v1 import jobs_pb2, jobs_pb2_grpc, models_pb2, updates_pb2_grpc
 from slipway.v1 import updates_pb2 as pb
-from tests.service.process import ROOT, TIMEOUT, ServerProcess, refusal
-from tests.service.work import place_of, pretrain, run_job
+from tests.service.process import ROOT, TIMEOUT, ServerProcess, refusal, wait_for
+from tests.service.work import create_job, place_of, pretrain, run_job
 from tests.slipway.edge.bundles import bundle
 
 BALLAST = 20_000
@@ -151,6 +151,19 @@ def test_bundles_and_deltas_are_sent_and_nothing_else(server: ServerProcess, ent
     for data in inside.values():
         code, info, _ = refusal(lambda data=data: download(server, sha(data)))
         assert (code, info.reason) == ("NOT_FOUND", "TARGET_NOT_FOUND")
+
+
+def test_a_device_that_stops_watching_is_no_news(server: ServerProcess, enter: Enter) -> None:
+    """Thousands leave at once when a network does; a line for each would bury what matters."""
+    offer(server, enter("left", {"bundle": ONE}))
+    channel = server.channel()
+    hints = updates_pb2_grpc.UpdatesStub(channel).WatchUpdates(pb.WatchUpdatesRequest(model="models/left"))
+    job = jobs_pb2_grpc.JobsStub(channel).WatchJob(jobs_pb2.WatchJobRequest(name=create_job(server, **pretrain()).name))
+    for watch in (hints, job):
+        next(watch)
+        watch.cancel()
+    wait_for(lambda: "/slipway.v1.Jobs/WatchJob CancelledError" in server.log.read_text())
+    assert "WatchUpdates" not in server.log.read_text()
 
 
 class Device:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from service.config import Config
+from service.house import open_house
 from service.identity.lines import is_loopback, speaks_tls
 from service.identity.tokens import GUESS_LIMIT, MINUTE_SECONDS, Guesses
-from service.server import open_house
 from slipway.errors import Reason, Refused
 from slipway.v1 import datasets_pb2, identities_pb2
 from tests.service.identity.town import Town

@@ -180,6 +180,23 @@ def test_switched_off_it_stops_what_it_began(place: Workplace, tmp_path: Path) -
     adapting.catalogue.close()
 
 
+def test_a_version_is_rolled_out_when_devices_find_it_signed_and_not_before(place: Workplace) -> None:
+    published: set[str] = set()
+
+    def look_again() -> None:
+        look(place.catalogue, NOW, published.__contains__)
+
+    look_again()
+    while phase(place.catalogue) is not Phase.PROPOSED:
+        assert run_next(place)
+        look_again()
+    look_again()
+    assert phase(place.catalogue) is Phase.PROPOSED and not place.catalogue.read(rollouts.all_open)
+    published.add("models/m/versions/2")
+    look_again()
+    assert phase(place.catalogue) is Phase.ROLLING_OUT
+
+
 def test_a_stage_that_nobody_reports_to_is_passed_over_once_others_are_known(place: Workplace) -> None:
     catalogue = place.catalogue
     catalogue.write(policy_moves.put, "m", SETTINGS, False, NOW)

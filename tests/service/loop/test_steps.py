@@ -33,6 +33,7 @@ CASES: dict[str, tuple[Policy, Facts, Step | None]] = {
     "exported": (at(Phase.EXPORTING, version=2), replace(DRIFT, job=MADE, has_bundle=True), Propose(2)),
     "proposed": (at(Phase.PROPOSED, version=2), DRIFT, RollOut(2)),
     "proposed while another rollout goes on": (at(Phase.PROPOSED, version=2), replace(DRIFT, is_busy=True), None),
+    "proposed and not signed yet": (at(Phase.PROPOSED, version=2), replace(DRIFT, is_signed=False), None),
     "rolling out": (at(Phase.ROLLING_OUT, version=2), DRIFT, None),
     "rolled out, and the channel points there": (
         at(Phase.ROLLING_OUT, version=2),

@@ -36,7 +36,7 @@ class Yard:
         own = {f"trust_{name}_key": str(self.keys / f"{name}.pem") for name in keyring.SERVER}
         self.config = Config(data_folder=self.data, worker_count=0, **{**own, **settings})
         desk.small(self.config, self.keys, now())
-        (self.data / "catalogue.sqlite").write_bytes(_empty_catalogue())
+        (self.data / "catalogue.sqlite").write_bytes(empty_catalogue())
         self.catalogue = Catalogue(database_url("", self.data))
         self.blobs = open_blobs("", self.data)
         self.bundles: dict[int, bytes] = {}
@@ -93,7 +93,7 @@ class Yard:
 
 
 @cache
-def _empty_catalogue() -> bytes:
+def empty_catalogue() -> bytes:
     """Made once: the migrations take longer than everything else here."""
     with tempfile.TemporaryDirectory() as folder:
         made = Catalogue(database_url("", Path(folder)))

@@ -4,12 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from slipway.edge import agent as agents
 from slipway.edge.agent import Agent
 from slipway.edge.install import Installer
+from slipway.edge.remote import Remote
+from slipway.edge.store import Store
 from tests.slipway.edge.bundles import bundle
 from tests.slipway.edge.conftest import Events
 from tests.slipway.edge.repository import Repository, Served
@@ -21,16 +24,23 @@ PATIENCE_S = 30.0
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "RETRY_LIMIT_S", 0.1)
+    monkeypatch.setattr(agents, "HINT_SPREAD_S", 0.1)
 
 
 @contextmanager
-def running(installer: Installer, poll_s: float = 600.0) -> Iterator[Agent]:
-    agent = Agent(installer, random=lambda: 0.5, poll_s=poll_s)
+def running(installer: Installer, poll_s: float = 600.0, share: float = 0.5) -> Iterator[Agent]:
+    agent = Agent(installer, random=lambda: share, poll_s=poll_s)
     agent.start()
     try:
         yield agent
     finally:
         agent.stop()
+
+
+def replica(store: Store, served: Served) -> Installer:
+    """Another device of the same model."""
+    remote = Remote(served.address)
+    return Installer(store, remote, model="models/rover", channel="stable", tell=lambda event, **values: None)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -54,6 +64,24 @@ def test_it_installs_what_there_is_and_follows_hints(installer: Make, repository
             repository.publish("models/rover", version, bundle(version))
             until(lambda version=version: runs(agent, version))
         until(lambda: len(repository.reports) == 3)
+
+
+def test_a_fleet_that_hears_a_hint_does_not_ask_in_one_moment(
+    installer: Make, repository: Repository, served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(agents, "HINT_SPREAD_S", 3600.0)
+    repository.publish("models/rover", 1, bundle(1))
+    other = Store(tmp_path / "other")
+    with (
+        other.locked(),
+        running(installer(), share=0.0) as first,
+        running(replica(other, served), share=0.9) as last,
+    ):
+        assert first.live() and last.live()
+        for version in (2, 3):
+            repository.publish("models/rover", version, bundle(version))
+            until(lambda version=version: runs(first, version))
+        assert runs(last, 1)
 
 
 def test_it_waits_for_a_first_version(installer: Make, repository: Repository, events: Events) -> None:

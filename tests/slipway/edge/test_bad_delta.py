@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 from backports import zstd
 
-from slipway.delta import container
+from slipway.delta import codec, container
 from slipway.delta.codec import make
 from slipway.delta.container import Form
-from slipway.edge import fetch
 from slipway.errors import Reason
 from slipway.transport import ServerRefused
 from tests.slipway.edge.bundles import bundle
@@ -173,7 +172,7 @@ def test_too_little_memory_for_a_delta_is_no_reason_to_stay_behind(
     def full(*_: object, **__: object) -> bytes:
         raise MemoryError
 
-    monkeypatch.setattr(fetch, "apply", full)
+    monkeypatch.setattr(codec, "apply", full)
     assert device.update()
     assert downloaded(repository)[-1] == second
     assert refused_deltas(events) == [Reason.DELTA_MALFORMED]

@@ -14,9 +14,10 @@ from slipway.bundle.archive import Bundle, pack
 from slipway.bundle.manifest import EXTRA, Manifest, file_entry
 from slipway.client import Client
 from slipway.edge import home as homes
-from slipway.edge.observer import FIRST_WINDOWS, KEPT_S, Observer, read_notes
-from slipway.edge.ring import Keep, Ring
-from slipway.edge.sharing import Sharing
+from slipway.edge import notes as noting
+from slipway.edge.observer import FIRST_WINDOWS, KEPT_S, Observer
+from slipway.edge.ring import Ring
+from slipway.edge.sharing import Keep, Sharing
 from slipway.edge.upload import Sent
 from slipway.spec import Channel, SensorSpec, TaskSpec
 from tests.slipway.edge.bundles import CLASSES, SENSOR, bundle
@@ -141,7 +142,7 @@ def test_what_was_noticed_survives_a_kill_but_for_five_minutes(start: Start, ref
     again = start()  # the one before was never closed
     again.answers("a" * 64, opened(1, reference))
     assert again.drift() == pytest.approx(told, rel=1e-2)
-    notes = read_notes(start.folder)
+    notes = noting.read(start.folder)
     assert notes["drift"] == told and notes["cause"].endswith("sd")
 
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.edge.ring import HOUR_S, LEAST_BYTES, WAITING_BYTES, WAITING_S, Keep, Ring
+from slipway.edge.ring import HOUR_S, LEAST_BYTES, WAITING_BYTES, WAITING_S, Ring
+from slipway.edge.sharing import Keep
 from slipway.spec import Channel, SensorSpec
 from tests.slipway.edge.bundles import SENSOR
 
@@ -173,7 +174,8 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from slipway.edge.ring import Keep, Ring
+from slipway.edge.ring import Ring
+from slipway.edge.sharing import Keep
 from slipway.spec import Channel, SensorSpec
 sensor = SensorSpec((Channel("left", "m"), Channel("right", "m")), 10.0, 3)
 one = Ring(Path(sys.argv[1]) / "windows.sqlite", sensor, Keep(), random=lambda: 0.5)

@@ -40,7 +40,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def running(installer: Installer) -> Iterator[Agent]:
-    agent = Agent(installer, random=lambda: 0.5, poll_s=600.0, report_s=REPORT_S, limits=LIMITS)
+    agent = Agent(installer, random=lambda: 0.0, poll_s=600.0, report_s=REPORT_S, limits=LIMITS)
     agent.start()
     try:
         yield agent
@@ -105,7 +105,7 @@ def test_both_see_the_same_windows_and_one_answers(rolling: Agent, repository: R
     assert 0 < one.comparison.latency_seconds < 0.1 and 0 < one.comparison.latency_seconds_before < 0.1
     assert sum(health.window_count for health in repository.healths) == 6
     sequences = [health.sequence for health in repository.healths]
-    assert sequences == list(range(1, len(sequences) + 1))
+    assert sequences == sorted(set(sequences))
     assert repository.devices[-1] == rolling.installer.state.device_id
 
 
@@ -172,6 +172,20 @@ def test_when_the_channel_moves_to_it_the_slots_swap_without_a_download(
     assert ask(rolling) == "even"
     assert len(repository.downloads) == count
     until(lambda: rolling.installer.state.candidate is None and not alive(pid))
+
+
+def test_when_another_version_answers_it_is_compared_with_that(
+    rolling: Agent, repository: Repository, events: Events
+) -> None:
+    first = beside(rolling, events)
+    ask(rolling)
+    until(lambda: compared(repository).both == 1)
+    repository.publish("models/rover", 3, bundle(3))
+    until(lambda: rolling.live().version.version == "models/rover/versions/3")
+    ask(rolling)
+    until(lambda: compared(repository) == Sums(both=2))
+    assert repository.healths[-1].version == "models/rover/versions/3"
+    assert beside(rolling, events, 2) != first and not alive(first)
 
 
 def test_when_the_rollout_ends_its_slot_is_empty(rolling: Agent, repository: Repository, events: Events) -> None:

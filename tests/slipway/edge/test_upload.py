@@ -13,8 +13,8 @@ import pytest
 from slipway.client import Client, ServerRefused, ServerUnreachable, connect, statistics_of
 from slipway.client.datasets import Datasets
 from slipway.edge import upload as uploads
-from slipway.edge.ring import Keep, Ring
-from slipway.edge.sharing import Sharing, ask
+from slipway.edge.ring import Ring
+from slipway.edge.sharing import Keep, Sharing, ask
 from slipway.edge.upload import DAY_S, Sent, Uploader, merged
 from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
