@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any
 
 from benchmarks._watcher_wire import WATCH_STREAM, Wire, call, headers
-from slipway.edge.agent import RETRY_LIMIT_S
+from slipway.edge.agent import HINT_SPREAD_S, RETRY_LIMIT_S
 from slipway.transport import CALL_DEADLINE_S
 from slipway.v1 import updates_pb2 as pb
 
@@ -57,6 +57,7 @@ class Device:
         self._draw = draw
         self._wire: Wire | None = None
         self._not_before, self._connects = 0.0, 0
+        self._spread_s = 0.0
         self._hint, self._broken = asyncio.Event(), asyncio.Event()
 
     async def run(self) -> None:
@@ -79,6 +80,7 @@ class Device:
     async def _keep_up(self) -> None:
         while True:
             await self._hint.wait()
+            await asyncio.sleep(self._spread_s)
             self._hint.clear()
             await self._retrying(self._ask)
 
@@ -118,6 +120,7 @@ class Device:
 
     def _heard(self, message: bytes) -> None:
         self.serial, self.heard_s = pb.WatchUpdatesResponse.FromString(message).serial, monotonic()
+        self._spread_s = 0.0 if self._connects else HINT_SPREAD_S * self._draw.random()  # no pause at a line's first
         self._connects = 0
         self._hint.set()
 

@@ -57,6 +57,7 @@ def run() -> list[dict]:
         limit_ms = max(P99_AIM_MS, p99_ms)
         larger = [_load(server, flight, size) for flight, size in MIXES]
         together = _load(server, flight=8 * FLIGHT)
+        triton = _load(server, client="triton")
         with _serving(Path(name) / "off", BATCHING_OFF) as unbatched:
             apart = _load(unbatched, flight=8 * FLIGHT)
     within = [each["windows_per_second"] for each in larger if each["p99_ms"] <= limit_ms]
@@ -65,6 +66,7 @@ def run() -> list[dict]:
         _record("infer_p99_ms", p99_ms, "ms", P99_AIM_MS),
         {**_record("infer_echo_ratio", ratio, "x", 1.0), "reference": "time of a bare servicer of the same messages"},
         _record("infer_cpu_ratio", cpu_us, "us a request", bare_us),
+        _record("infer_triton_rps", triton["rps"], "requests/s, tritonclient", rps),
         _record("infer_batching_gain", max(within, default=rps), f"/s, p99<{limit_ms:.1f}ms", rps),
         _record("infer_dynamic_gain", together["rps"], f"/s, {8 * FLIGHT} in flight", apart["rps"]),
     ]
@@ -105,9 +107,9 @@ def _echo() -> Iterator[Asked]:
         process.stdin.close()
 
 
-def _load(asked: Asked, flight: int = FLIGHT, windows: int = 1) -> dict[str, float]:
+def _load(asked: Asked, flight: int = FLIGHT, windows: int = 1, client: str = "wire") -> dict[str, float]:
     """What the load generator saw, and the processor time of the one who answers, for each request."""
-    options = ["--flight", str(flight), "--windows", str(windows), "--seconds", str(SECONDS)]
+    options = ["--flight", str(flight), "--windows", str(windows), "--seconds", str(SECONDS), "--client", client]
     command = [sys.executable, "-m", "benchmarks._inference_load", asked.address, "activity", *options]
     before = _cpu_seconds(asked.pid)
     done = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -7,8 +7,10 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import grpc
+import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from service.config import Config
@@ -23,6 +25,7 @@ from service.listening import door_options, listen, options
 from service.logs import write_logs
 from service.loop.run import close_loop
 from service.reflection import add_reflection
+from service.registration import ByName
 from service.servicers.datasets import Datasets
 from service.servicers.identities import SERVICE as IDENTITIES
 from service.servicers.identities import add_enrolment
@@ -69,7 +72,7 @@ def run(config: Config, announce: Callable[[Listening], None] | None = None) -> 
     """
     write_logs()
     _take_every_file()
-    asyncio.run(serve(config, announce or _print_addresses))
+    uvloop.run(serve(config, announce or _print_addresses))
 
 
 async def serve(config: Config, announce: Callable[[Listening], None]) -> None:
@@ -101,14 +104,15 @@ def build(house: House) -> grpc.aio.Server:
         options=options(config),
         maximum_concurrent_rpcs=config.call_limit,
     )
-    datasets_pb2_grpc.add_DatasetsServicer_to_server(Datasets(catalogue, blobs, house.uploads, config), server)
-    jobs_pb2_grpc.add_JobsServicer_to_server(Jobs(catalogue, house.job_watch), server)
-    models_pb2_grpc.add_ModelsServicer_to_server(Models(catalogue, blobs, config), server)
-    updates_pb2_grpc.add_UpdatesServicer_to_server(Updates(catalogue, blobs, house.channel_watch, config), server)
-    rollouts_pb2_grpc.add_RolloutsServicer_to_server(Rollouts(catalogue, signed_by(config)), server)
-    grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(house.inference, server)
-    identities_pb2_grpc.add_IdentitiesServicer_to_server(house.identities, server)
-    health_pb2_grpc.add_HealthServicer_to_server(house.health, server)
+    named: Any = ByName(server)
+    datasets_pb2_grpc.add_DatasetsServicer_to_server(Datasets(catalogue, blobs, house.uploads, config), named)
+    jobs_pb2_grpc.add_JobsServicer_to_server(Jobs(catalogue, house.job_watch), named)
+    models_pb2_grpc.add_ModelsServicer_to_server(Models(catalogue, blobs, config), named)
+    updates_pb2_grpc.add_UpdatesServicer_to_server(Updates(catalogue, blobs, house.channel_watch, config), named)
+    rollouts_pb2_grpc.add_RolloutsServicer_to_server(Rollouts(catalogue, signed_by(config)), named)
+    grpc_service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(house.inference, named)
+    identities_pb2_grpc.add_IdentitiesServicer_to_server(house.identities, named)
+    health_pb2_grpc.add_HealthServicer_to_server(house.health, named)
     add_reflection(server, (*SERVICES, health.SERVICE_NAME))
     return server
 

@@ -17,8 +17,9 @@ Report = Callable[[int, int], None]  # (bytes so far, bytes in all)
 def fetch(part: Path, pieces: Pieces, *, size_bytes: int, sha256: str, progress: Report | None = None) -> None:
     """Complete ``part``; on return it holds exactly the promised bytes and is on the disk.
 
-    What ``part`` already holds is kept and hashed again, never trusted. If ``pieces`` breaks off, what came stays
-    for the next call. A whole file with another hash is removed.
+    What ``part`` already holds is kept and hashed again, never trusted: where the whole has another hash, a power cut
+    may have left zeros in it, and all is fetched afresh, once. If ``pieces`` breaks off, what came stays for the next
+    call. A whole file with another hash is removed.
 
     Args:
         part: file to append to; created if missing.
@@ -30,8 +31,20 @@ def fetch(part: Path, pieces: Pieces, *, size_bytes: int, sha256: str, progress:
     Raises:
         Refused: DOWNLOAD_INVALID for a piece out of place, too many bytes or too few, BUNDLE_HASH_MISMATCH.
     """
+    found, kept_bytes = _completed(part, pieces, size_bytes, progress)
+    if found != sha256 and kept_bytes:
+        part.unlink()
+        found, _ = _completed(part, pieces, size_bytes, progress)
+    if found != sha256:
+        part.unlink()
+        raise Refused(Reason.BUNDLE_HASH_MISMATCH, field=DOWNLOAD, name=part.name, found=found, expected=sha256)
+
+
+def _completed(part: Path, pieces: Pieces, size_bytes: int, progress: Report | None) -> tuple[str, int]:
+    """Append what is missing; the hash (hex) of the whole, and how many bytes were there before."""
     with part.open("ab+") as file:
         digest, have = _kept(file, size_bytes)
+        kept_bytes = have
         if progress:
             progress(have, size_bytes)
         for offset, data in pieces(have) if have < size_bytes else ():
@@ -45,10 +58,7 @@ def fetch(part: Path, pieces: Pieces, *, size_bytes: int, sha256: str, progress:
         os.fsync(file.fileno())
     if have < size_bytes:
         raise Refused(Reason.DOWNLOAD_INVALID, field=DOWNLOAD, problem=f"it ended at byte {have} of {size_bytes}")
-    if digest.hexdigest() != sha256:
-        part.unlink()
-        found = digest.hexdigest()
-        raise Refused(Reason.BUNDLE_HASH_MISMATCH, field=DOWNLOAD, name=part.name, found=found, expected=sha256)
+    return digest.hexdigest(), kept_bytes
 
 
 def _kept(file: BinaryIO, size_bytes: int) -> tuple["hashlib._Hash", int]:

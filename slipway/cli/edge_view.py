@@ -89,8 +89,7 @@ def _installed(version: "Installed") -> str:
 
 
 def _trial(state: "State", sha256: str) -> str:
-    from slipway.edge.health import START_LIMIT
-    from slipway.edge.state import on_trial
+    from slipway.edge.state import START_LIMIT, on_trial
 
     if not on_trial(state, sha256):
         return "passed"

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from slipway.edge.state import START_LIMIT
 from slipway.errors import Reason, Refused
 
 Array = npt.NDArray[np.float32]
-START_LIMIT = 3  # starts on trial that did not end well
 
 
 @dataclass(frozen=True)

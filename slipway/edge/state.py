@@ -18,6 +18,7 @@ from slipway.errors import Reason, Refused
 REFUSED_LIMIT = 64
 REPORT_LIMIT = 64
 STARTS_LIMIT = 8
+START_LIMIT = 3  # starts on trial that did not end well
 NOTHING = Sums()
 HASH = re.compile(r"[0-9a-f]{64}")
 

@@ -5,11 +5,11 @@ ahead makes updates fail while it is wrong and does no lasting harm; one that is
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from slipway.durable import replace_file
 from slipway.trust import refusals
 
 FILE = "floor.json"
@@ -78,18 +78,3 @@ def read(folder: Path) -> Floor:
 def write(folder: Path, floor: Floor) -> None:
     """Keep ``floor``."""
     replace_file(folder / FILE, json.dumps(asdict(floor)).encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path`` as one step that is on the disk when it returns."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    handle = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,8 +5,8 @@ from pathlib import Path
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root
 
+from slipway.durable import replace_file
 from slipway.trust import refusals
-from slipway.trust.floor import replace_file
 
 FILE = "pinned.json"
 ROOT_LIMIT_BYTES = 512_000

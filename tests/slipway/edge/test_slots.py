@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from slipway.edge import state as moves
-from slipway.edge.health import START_LIMIT
 from slipway.edge.install import Installer
 from slipway.edge.remote import Beside, Offer
 from slipway.edge.report import Sums
-from slipway.edge.state import Installed, State
+from slipway.edge.state import START_LIMIT, Installed, State
 from slipway.edge.state_file import from_bytes, to_bytes
 from slipway.edge.store import Store
 from slipway.errors import Reason, Refused
