@@ -91,7 +91,7 @@ def test_few_torques_are_all_learned_and_judge_models_that_had_not_seen_them(sho
 
 
 def test_torques_that_the_base_knows_already_promote_nothing(shop: Workshop, base: str) -> None:
-    values, torques = arm(5, POOL, HOME)
+    values, torques = arm(7, POOL, HOME)
     job = adapt(shop, base, shop.put("at-home", WORLD.task, values, torques[:100]),
                 scope="norm_statistics", objectives=[pb.WeightedObjective(objective="moments")])  # fmt: skip
     assert not job.result.decision.promoted
@@ -112,7 +112,7 @@ def test_an_objective_for_classes_is_refused(shop: Workshop, base: str) -> None:
 
 
 def test_a_fleet_of_arms_each_get_what_their_torques_allow(shop: Workshop, base: str, test_set: str) -> None:
-    told = [shop.put(f"fleet-{seed}", WORLD.task, arm(seed)[0], arm(seed)[1][:200]) for seed in (11, 12)]
+    told = [shop.put(f"fleet-{seed}", WORLD.task, arm(seed)[0], arm(seed)[1][:200]) for seed in (11, 15)]
     mute = shop.put("fleet-mute", WORLD.task, arm(13)[0])
     job = adapt(shop, base, targets=[*told, mute], options=OPTIONS, **HEAD)
     assert [row.target for row in job.result.devices] == [*told, mute]

@@ -158,12 +158,13 @@ def test_a_device_that_stops_watching_is_no_news(server: ServerProcess, enter: E
     offer(server, enter("left", {"bundle": ONE}))
     channel = server.channel()
     hints = updates_pb2_grpc.UpdatesStub(channel).WatchUpdates(pb.WatchUpdatesRequest(model="models/left"))
-    job = jobs_pb2_grpc.JobsStub(channel).WatchJob(jobs_pb2.WatchJobRequest(name=create_job(server, **pretrain()).name))
-    for watch in (hints, job):
+    jobs, name = jobs_pb2_grpc.JobsStub(channel), create_job(server, **pretrain("watched")).name
+    for watch in (hints, jobs.WatchJob(jobs_pb2.WatchJobRequest(name=name))):
         next(watch)
         watch.cancel()
     wait_for(lambda: "/slipway.v1.Jobs/WatchJob CancelledError" in server.log.read_text())
     assert "WatchUpdates" not in server.log.read_text()
+    jobs.CancelJob(jobs_pb2.CancelJobRequest(name=name))
 
 
 class Device:
