@@ -17,6 +17,7 @@ import gc
 import json
 import random
 import sys
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -83,6 +84,11 @@ class Device:
             await asyncio.sleep(self._spread_s)
             self._hint.clear()
             await self._retrying(self._ask)
+
+    def state(self) -> str:
+        """What it does, in words."""
+        line = "no line" if self._wire is None else "a line"
+        return f"{line}, {'a report to deliver' if self.report else 'no report'}, {self.attempts} attempts"
 
     async def _connect(self) -> None:
         """Connect and watch, unless the channel rests from an earlier attempt."""
@@ -165,10 +171,14 @@ class Fleet:
                 self.tasks.append(asyncio.create_task(each.deliver()))
             return {}
         if order == "back":
-            await self._until(lambda: all(not each.report and each.heard_s > self._pend_s for each in self.devices))
+            await self._until(lambda: not self.missing())
             times = [max(each.delivered_s, each.heard_s) for each in self.devices]
             return {"times": times, "attempts": sum(each.attempts for each in self.devices)}
         raise SystemExit(f"cannot {line!r}")
+
+    def missing(self) -> list[Device]:
+        """Devices that do not watch again, or whose report did not arrive."""
+        return [each for each in self.devices if each.report or each.heard_s <= self._pend_s]
 
     async def _until(self, true: Callable[[], bool]) -> None:
         while not true():
@@ -182,7 +192,11 @@ async def serve(fleet: Fleet, limit_s: float) -> None:
     """Obey until the input ends; no answer may take longer than ``limit_s``."""
     fleet.start()
     while line := await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(await asyncio.wait_for(fleet.obey(line), limit_s)), flush=True)
+        try:
+            print(json.dumps(await asyncio.wait_for(fleet.obey(line), limit_s)), flush=True)
+        except TimeoutError:
+            states = Counter(each.state() for each in fleet.missing())
+            raise SystemExit(f"{line.strip()}: after {limit_s:.0f} s are missing {dict(states)}") from None
     for task in fleet.tasks:
         task.cancel()
 

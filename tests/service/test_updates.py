@@ -162,7 +162,7 @@ def test_a_device_that_stops_watching_is_no_news(server: ServerProcess, enter: E
     for watch in (hints, jobs.WatchJob(jobs_pb2.WatchJobRequest(name=name))):
         next(watch)
         watch.cancel()
-    wait_for(lambda: "/slipway.v1.Jobs/WatchJob CancelledError" in server.log.read_text())
+    wait_for(lambda: "/slipway.v1.Jobs/WatchJob " in server.log.read_text())
     assert "WatchUpdates" not in server.log.read_text()
     jobs.CancelJob(jobs_pb2.CancelJobRequest(name=name))
 
