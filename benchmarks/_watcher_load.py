@@ -103,9 +103,12 @@ class Device:
         watch = call(WATCH_STREAM, self._headers["WatchUpdates"], request)
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CALL_DEADLINE_S):
-            _, self._wire = await loop.create_connection(
+            _, wire = await loop.create_connection(
                 lambda: Wire(watch, self._heard, self._lost), self._host, int(self._port)
             )
+        if wire.closed:  # lost again before anybody had it
+            raise ConnectionError
+        self._wire = wire
 
     async def _ask(self) -> None:
         await self._call("GetMetadata", pb.GetMetadataRequest(model=MODEL, device_id=self.name))

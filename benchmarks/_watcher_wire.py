@@ -59,6 +59,11 @@ class Wire(asyncio.Protocol):
         self._transport = transport
         transport.write(PREFACE + frame(SETTINGS, 0, 0) + self._watch)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has gone."""
+        return self._transport is None
+
     async def ask(self, header: bytes, message: bytes) -> bytes:
         """The answer to one call.
 
