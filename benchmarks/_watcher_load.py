@@ -23,7 +23,8 @@ from time import monotonic
 from typing import Any
 
 from benchmarks._watcher_wire import WATCH_STREAM, Wire, call, headers
-from slipway.edge.agent import HINT_SPREAD_S, RETRY_LIMIT_S
+from slipway import spread
+from slipway.edge.agent import RETRY_LIMIT_S
 from slipway.transport import CALL_DEADLINE_S
 from slipway.v1 import updates_pb2 as pb
 
@@ -128,8 +129,10 @@ class Device:
             await self._wire.ask(self._headers[method], request.SerializeToString())
 
     def _heard(self, message: bytes) -> None:
-        self.serial, self.heard_s = pb.WatchUpdatesResponse.FromString(message).serial, monotonic()
-        self._spread_s = 0.0 if self._connects else HINT_SPREAD_S * self._draw.random()  # no pause at a line's first
+        hint = pb.WatchUpdatesResponse.FromString(message)
+        self.serial, self.heard_s = hint.serial, monotonic()
+        is_first = self._connects > 0  # of a line: no pause
+        self._spread_s = 0.0 if is_first else spread.seconds(hint.spread) * self._draw.random()
         self._connects = 0
         self._hint.set()
 

@@ -5,7 +5,7 @@ Asking works for every writer alike: this server, its workers, another server on
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -17,7 +17,7 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R", bound=Hashable)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Watched(Generic[R]):
     watcher_count: int = 0
     revision: R | None = None
@@ -39,32 +39,25 @@ class Watch(Generic[K, R]):
         self._absent = absent
         self._watched: dict[K, _Watched[R]] = {}
         self._somebody = asyncio.Event()
-        self._closed = False
+        self.closed = False
 
-    async def revisions(self, key: K) -> AsyncGenerator[R, None]:
-        """Yield the revision of ``key`` now (``absent`` while it does not exist) and whenever it changes.
+    def on(self, key: K) -> "Watcher[K, R]":
+        """Watch ``key`` from the beginning of a ``with`` block to its end."""
+        return Watcher(self, key)
 
-        Raises:
-            Refused: SERVER_STOPPING, once ``close`` was called.
-        """
+    def enter(self, key: K) -> _Watched[R]:
+        """Count one more who watches ``key``."""
         watched = self._watched.setdefault(key, _Watched())
         watched.watcher_count += 1
         self._somebody.set()
-        seen: R | None = None
-        try:
-            while True:
-                if self._closed:
-                    raise Refused(Reason.SERVER_STOPPING, field="watch")
-                changed, revision = watched.changed, watched.revision
-                if revision is not None and revision != seen:
-                    seen = revision
-                    yield revision
-                else:
-                    await changed.wait()
-        finally:
-            watched.watcher_count -= 1
-            if not watched.watcher_count:
-                self._watched.pop(key, None)
+        return watched
+
+    def leave(self, key: K) -> None:
+        """Count one less."""
+        watched = self._watched[key]
+        watched.watcher_count -= 1
+        if not watched.watcher_count:
+            del self._watched[key]
 
     async def run(self) -> None:
         """Ask for as long as anybody watches. Ends with its task."""
@@ -78,7 +71,7 @@ class Watch(Generic[K, R]):
 
     def close(self) -> None:
         """Send all watchers away."""
-        self._closed = True
+        self.closed = True
         for watched in self._watched.values():
             watched.changed.set()
 
@@ -94,3 +87,45 @@ class Watch(Generic[K, R]):
                 watched.revision = found.get(key, self._absent)
                 watched.changed.set()
                 watched.changed = asyncio.Event()
+
+
+class Watcher(Generic[K, R]):
+    """Iterates over the revisions of a key: the one now (``absent`` while it does not exist), and each that follows.
+
+    Thousands wait at a time, so it is small.
+
+    Raises:
+        Refused: SERVER_STOPPING, once the watch was closed.
+    """
+
+    __slots__ = ("_key", "_seen", "_watch", "_watched")
+    _watched: _Watched[R]  # from entering on
+
+    def __init__(self, watch: Watch[K, R], key: K) -> None:
+        self._watch, self._key = watch, key
+        self._seen: R | None = None
+
+    @property
+    def count(self) -> int:
+        """How many watch this key."""
+        return self._watched.watcher_count
+
+    def __enter__(self) -> "Watcher[K, R]":
+        self._watched = self._watch.enter(self._key)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.leave(self._key)
+
+    def __aiter__(self) -> "Watcher[K, R]":
+        return self
+
+    async def __anext__(self) -> R:
+        while True:
+            if self._watch.closed:
+                raise Refused(Reason.SERVER_STOPPING, field="watch")
+            changed, revision = self._watched.changed, self._watched.revision
+            if revision is not None and revision != self._seen:
+                self._seen = revision
+                return revision
+            await changed.wait()

@@ -3,7 +3,6 @@
 import uuid
 from asyncio import to_thread
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from typing import Any
 
 from service import names, pages
@@ -56,7 +55,7 @@ class Jobs(JobsServicer):
         yield convert.job_to(job)
         if job.state in ENDED:
             return
-        async with aclosing(self._watch.revisions(job_id)) as revisions:
+        with self._watch.on(job_id) as revisions:
             async for _ in revisions:
                 before, job = job, await to_thread(self._catalogue.read, jobs.get, job_id)
                 if job != before:

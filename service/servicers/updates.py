@@ -4,7 +4,6 @@ import logging
 import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -26,6 +25,7 @@ from service.relay import Carried
 from service.rounds import Rounds
 from service.trust import metadata_file
 from service.watch import Watch
+from slipway import spread
 from slipway.delta import container
 from slipway.errors import Reason, Refused
 from slipway.spec import check_name
@@ -86,9 +86,11 @@ class Updates(UpdatesServicer):
         self, request: pb.WatchUpdatesRequest, context: Any
     ) -> AsyncIterator[pb.WatchUpdatesResponse]:
         """Send a hint now and whenever the channel moves, or a rollout on it does."""
-        async with aclosing(self._watch.revisions(_key(request.model, request.channel))) as serials:
+        with self._watch.on(_key(request.model, request.channel)) as serials:
             async for serial, rollout_serial in serials:
-                yield pb.WatchUpdatesResponse(serial=serial, rollout_serial=rollout_serial)
+                yield pb.WatchUpdatesResponse(
+                    serial=serial, rollout_serial=rollout_serial, spread=spread.length(serials.count)
+                )
 
     async def GetRepositoryFile(self, request: pb.GetRepositoryFileRequest, context: Any) -> pb.RepositoryFile:
         """Send a file of what is signed; a device checks it, whoever sends it."""

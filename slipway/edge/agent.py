@@ -32,7 +32,6 @@ JITTER = 0.2  # share of the poll interval, so that a fleet does not ask in one 
 RETRY_LIMIT_S = 30.0  # a fleet that lost its server comes back spread over so long
 SIGNED_S = 5.0  # how soon to ask again where an offer is not signed yet; doubles up to the poll
 SHARE_S = 60.0  # how often to look whether something may be told of the windows
-HINT_SPREAD_S = 5.0  # all devices hear in one moment that a channel moved, and ask over so long
 LOOK_S = 1.0  # how often trial, reports and watchdog are looked after
 
 
@@ -205,9 +204,9 @@ class Agent:
     def _hear(self) -> None:
         installer, heard = self.installer, False
         try:
-            for _ in self._remote.hints(installer.model, installer.channel):
-                if heard:
-                    self._idle(HINT_SPREAD_S * self._random())
+            for spread_s in self._remote.hints(installer.model, installer.channel):
+                if heard:  # the first word of a stream comes to this device alone
+                    self._idle(spread_s * self._random())
                 heard = True
                 self._wake.set()
         except (ServerRefused, ServerUnreachable):

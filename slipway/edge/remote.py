@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from slipway import spread
 from slipway.bundle.archive import BUNDLE_LIMIT_BYTES
 from slipway.edge.report import Comparison, Health
 from slipway.edge.reporting import Reporter
@@ -122,11 +123,11 @@ class Remote:
         content: bytes = ask(self._stub.GetRepositoryFile, request, self.address).content
         return content
 
-    def hints(self, model: str, channel: str) -> Iterator[int]:
-        """The channel's serial now and whenever it moves."""
+    def hints(self, model: str, channel: str) -> Iterator[float]:
+        """A word now, and whenever the channel moves: over how many seconds those who hear it should ask."""
         request = updates_pb2.WatchUpdatesRequest(model=model, channel=channel)
         for hint in read_stream(self._stub.WatchUpdates, request, self.address):
-            yield hint.serial
+            yield spread.seconds(hint.spread)
 
     def report(self, device_id: str, report: Report) -> None:
         """Tell how an update went."""

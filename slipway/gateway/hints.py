@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from slipway import spread
 from slipway.gateway.policy import full
 from slipway.v1 import updates_pb2 as pb
 
@@ -68,7 +69,7 @@ class Hints:
                 changed, hint = followed.changed, followed.hint
                 if hint is not None and hint != seen:
                     seen = hint
-                    yield hint
+                    yield _paced(hint, followed.follower_count)
                 elif followed.error is not None:
                     raise followed.error
                 else:
@@ -103,6 +104,15 @@ class Hints:
                 log.info("no hints for %s: %s", "/".join(key), error.details())
             await asyncio.sleep(pause * (0.5 + self._random()))
             pause = min(PAUSE_LIMIT_S, 2.0 * pause)
+
+
+def _paced(hint: pb.WatchUpdatesResponse, count: int) -> pb.WatchUpdatesResponse:
+    """The hint for ``count`` devices here, who ask no sooner than the server wants."""
+    own = pb.WatchUpdatesResponse()
+    own.CopyFrom(hint)
+    if spread.seconds(hint.spread) < spread.seconds(spread.length(count)):
+        own.spread.CopyFrom(spread.length(count))
+    return own
 
 
 REFUSALS = frozenset(

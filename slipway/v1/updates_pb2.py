@@ -23,10 +23,11 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18slipway/v1/updates.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x12GetMetadataRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0bheld_sha256\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tdevice_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"\xa1\x01\n\x0eUpdateMetadata\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06target\x18\x02 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x0e\n\x06serial\x18\x03 \x01(\x03\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.slipway.v1.Delta\x12(\n\tcandidate\x18\x05 \x01(\x0b\x32\x15.slipway.v1.Candidate\"s\n\tCandidate\x12\x0f\n\x07rollout\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x06target\x18\x03 \x01(\x0b\x32\x12.slipway.v1.Target\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.slipway.v1.Delta\"@\n\x05\x44\x65lta\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x13\n\x0b\x62\x61se_sha256\x18\x02 \x01(\t\",\n\x06Target\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"b\n\x15\x44ownloadTargetRequest\x12\x14\n\x06sha256\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"6\n\x16\x44ownloadTargetResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"A\n\x13WatchUpdatesRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\">\n\x14WatchUpdatesResponse\x12\x0e\n\x06serial\x18\x01 \x01(\x03\x12\x16\n\x0erollout_serial\x18\x02 \x01(\x03\"\xfb\x01\n\x13ReportStatusRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x05state\x18\x03 \x01(\x0e\x32%.slipway.v1.ReportStatusRequest.StateB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07message\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0f\n\x0bROLLED_BACK\x10\x03\"\x16\n\x14ReportStatusResponse\"\xcf\x01\n\x13ReportHealthRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08sequence\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\x05\x64rift\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x30\n\ncomparison\x18\x06 \x01(\x0b\x32\x16.slipway.v1.ComparisonB\x04\xe2\x41\x01\x01\x42\x08\n\x06_drift\"\xb7\x02\n\nComparison\x12\x15\n\x07rollout\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nconfidence\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x63onfidence_before\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0e\x66\x65\x65\x64\x62\x61\x63k_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x19\n\x0bright_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12 \n\x12right_count_before\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rfailure_count\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1d\n\x0flatency_seconds\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x01\x12$\n\x16latency_seconds_before\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\"\x16\n\x14ReportHealthResponse\".\n\x18GetRepositoryFileRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"!\n\x0eRepositoryFile\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"C\n\x12RelayReportRequest\x12\x14\n\x06report\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x06Report\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x31\n\x06status\x18\x03 \x01(\x0b\x32\x1f.slipway.v1.ReportStatusRequestH\x00\x12\x31\n\x06health\x18\x04 \x01(\x0b\x32\x1f.slipway.v1.ReportHealthRequestH\x00\x42\t\n\x07\x63ontent\"\x15\n\x13RelayReportResponse2\xd1\x04\n\x07Updates\x12I\n\x0bGetMetadata\x12\x1e.slipway.v1.GetMetadataRequest\x1a\x1a.slipway.v1.UpdateMetadata\x12Y\n\x0e\x44ownloadTarget\x12!.slipway.v1.DownloadTargetRequest\x1a\".slipway.v1.DownloadTargetResponse0\x01\x12S\n\x0cWatchUpdates\x12\x1f.slipway.v1.WatchUpdatesRequest\x1a .slipway.v1.WatchUpdatesResponse0\x01\x12Q\n\x0cReportStatus\x12\x1f.slipway.v1.ReportStatusRequest\x1a .slipway.v1.ReportStatusResponse\x12Q\n\x0cReportHealth\x12\x1f.slipway.v1.ReportHealthRequest\x1a .slipway.v1.ReportHealthResponse\x12U\n\x11GetRepositoryFile\x12$.slipway.v1.GetRepositoryFileRequest\x1a\x1a.slipway.v1.RepositoryFile\x12N\n\x0bRelayReport\x12\x1e.slipway.v1.RelayReportRequest\x1a\x1f.slipway.v1.RelayReportResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18slipway/v1/updates.proto\x12\nslipway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"t\n\x12GetMetadataRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\x12\x19\n\x0bheld_sha256\x18\x03 \x03(\tB\x04\xe2\x41\x01\x01\x12\x17\n\tdevice_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\"\xa1\x01\n\x0eUpdateMetadata\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\"\n\x06target\x18\x02 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x0e\n\x06serial\x18\x03 \x01(\x03\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.slipway.v1.Delta\x12(\n\tcandidate\x18\x05 \x01(\x0b\x32\x15.slipway.v1.Candidate\"s\n\tCandidate\x12\x0f\n\x07rollout\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\"\n\x06target\x18\x03 \x01(\x0b\x32\x12.slipway.v1.Target\x12 \n\x05\x64\x65lta\x18\x04 \x01(\x0b\x32\x11.slipway.v1.Delta\"@\n\x05\x44\x65lta\x12\"\n\x06target\x18\x01 \x01(\x0b\x32\x12.slipway.v1.Target\x12\x13\n\x0b\x62\x61se_sha256\x18\x02 \x01(\t\",\n\x06Target\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\"b\n\x15\x44ownloadTargetRequest\x12\x14\n\x06sha256\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x19\n\x0bread_offset\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nread_limit\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x01\"6\n\x16\x44ownloadTargetResponse\x12\x0e\n\x06offset\x18\x01 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"A\n\x13WatchUpdatesRequest\x12\x13\n\x05model\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07\x63hannel\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"i\n\x14WatchUpdatesResponse\x12\x0e\n\x06serial\x18\x01 \x01(\x03\x12\x16\n\x0erollout_serial\x18\x02 \x01(\x03\x12)\n\x06spread\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xfb\x01\n\x13ReportStatusRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12:\n\x05state\x18\x03 \x01(\x0e\x32%.slipway.v1.ReportStatusRequest.StateB\x04\xe2\x41\x01\x02\x12\x14\n\x06reason\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07message\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"K\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\r\n\tINSTALLED\x10\x01\x12\x0b\n\x07REFUSED\x10\x02\x12\x0f\n\x0bROLLED_BACK\x10\x03\"\x16\n\x14ReportStatusResponse\"\xcf\x01\n\x13ReportHealthRequest\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x15\n\x07version\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x16\n\x08sequence\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\x05\x64rift\x18\x05 \x01(\x01\x42\x04\xe2\x41\x01\x01H\x00\x88\x01\x01\x12\x30\n\ncomparison\x18\x06 \x01(\x0b\x32\x16.slipway.v1.ComparisonB\x04\xe2\x41\x01\x01\x42\x08\n\x06_drift\"\xb7\x02\n\nComparison\x12\x15\n\x07rollout\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x1a\n\x0cwindow_count\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x18\n\nconfidence\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1f\n\x11\x63onfidence_before\x18\x04 \x01(\x01\x42\x04\xe2\x41\x01\x01\x12\x1c\n\x0e\x66\x65\x65\x64\x62\x61\x63k_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x19\n\x0bright_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12 \n\x12right_count_before\x18\x07 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1b\n\rfailure_count\x18\x08 \x01(\x03\x42\x04\xe2\x41\x01\x01\x12\x1d\n\x0flatency_seconds\x18\t \x01(\x01\x42\x04\xe2\x41\x01\x01\x12$\n\x16latency_seconds_before\x18\n \x01(\x01\x42\x04\xe2\x41\x01\x01\"\x16\n\x14ReportHealthResponse\".\n\x18GetRepositoryFileRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"!\n\x0eRepositoryFile\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\"C\n\x12RelayReportRequest\x12\x14\n\x06report\x18\x01 \x01(\x0c\x42\x04\xe2\x41\x01\x02\x12\x17\n\tsignature\x18\x02 \x01(\x0c\x42\x04\xe2\x41\x01\x02\"\xc2\x01\n\x06Report\x12\x17\n\tdevice_id\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12.\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x31\n\x06status\x18\x03 \x01(\x0b\x32\x1f.slipway.v1.ReportStatusRequestH\x00\x12\x31\n\x06health\x18\x04 \x01(\x0b\x32\x1f.slipway.v1.ReportHealthRequestH\x00\x42\t\n\x07\x63ontent\"\x15\n\x13RelayReportResponse2\xd1\x04\n\x07Updates\x12I\n\x0bGetMetadata\x12\x1e.slipway.v1.GetMetadataRequest\x1a\x1a.slipway.v1.UpdateMetadata\x12Y\n\x0e\x44ownloadTarget\x12!.slipway.v1.DownloadTargetRequest\x1a\".slipway.v1.DownloadTargetResponse0\x01\x12S\n\x0cWatchUpdates\x12\x1f.slipway.v1.WatchUpdatesRequest\x1a .slipway.v1.WatchUpdatesResponse0\x01\x12Q\n\x0cReportStatus\x12\x1f.slipway.v1.ReportStatusRequest\x1a .slipway.v1.ReportStatusResponse\x12Q\n\x0cReportHealth\x12\x1f.slipway.v1.ReportHealthRequest\x1a .slipway.v1.ReportHealthResponse\x12U\n\x11GetRepositoryFile\x12$.slipway.v1.GetRepositoryFileRequest\x1a\x1a.slipway.v1.RepositoryFile\x12N\n\x0bRelayReport\x12\x1e.slipway.v1.RelayReportRequest\x1a\x1f.slipway.v1.RelayReportResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -103,46 +104,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORT'].fields_by_name['device_id']._serialized_options = b'\342A\001\002'
   _globals['_REPORT'].fields_by_name['time']._loaded_options = None
   _globals['_REPORT'].fields_by_name['time']._serialized_options = b'\342A\001\001'
-  _globals['_GETMETADATAREQUEST']._serialized_start=106
-  _globals['_GETMETADATAREQUEST']._serialized_end=222
-  _globals['_UPDATEMETADATA']._serialized_start=225
-  _globals['_UPDATEMETADATA']._serialized_end=386
-  _globals['_CANDIDATE']._serialized_start=388
-  _globals['_CANDIDATE']._serialized_end=503
-  _globals['_DELTA']._serialized_start=505
-  _globals['_DELTA']._serialized_end=569
-  _globals['_TARGET']._serialized_start=571
-  _globals['_TARGET']._serialized_end=615
-  _globals['_DOWNLOADTARGETREQUEST']._serialized_start=617
-  _globals['_DOWNLOADTARGETREQUEST']._serialized_end=715
-  _globals['_DOWNLOADTARGETRESPONSE']._serialized_start=717
-  _globals['_DOWNLOADTARGETRESPONSE']._serialized_end=771
-  _globals['_WATCHUPDATESREQUEST']._serialized_start=773
-  _globals['_WATCHUPDATESREQUEST']._serialized_end=838
-  _globals['_WATCHUPDATESRESPONSE']._serialized_start=840
-  _globals['_WATCHUPDATESRESPONSE']._serialized_end=902
-  _globals['_REPORTSTATUSREQUEST']._serialized_start=905
-  _globals['_REPORTSTATUSREQUEST']._serialized_end=1156
-  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_start=1081
-  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_end=1156
-  _globals['_REPORTSTATUSRESPONSE']._serialized_start=1158
-  _globals['_REPORTSTATUSRESPONSE']._serialized_end=1180
-  _globals['_REPORTHEALTHREQUEST']._serialized_start=1183
-  _globals['_REPORTHEALTHREQUEST']._serialized_end=1390
-  _globals['_COMPARISON']._serialized_start=1393
-  _globals['_COMPARISON']._serialized_end=1704
-  _globals['_REPORTHEALTHRESPONSE']._serialized_start=1706
-  _globals['_REPORTHEALTHRESPONSE']._serialized_end=1728
-  _globals['_GETREPOSITORYFILEREQUEST']._serialized_start=1730
-  _globals['_GETREPOSITORYFILEREQUEST']._serialized_end=1776
-  _globals['_REPOSITORYFILE']._serialized_start=1778
-  _globals['_REPOSITORYFILE']._serialized_end=1811
-  _globals['_RELAYREPORTREQUEST']._serialized_start=1813
-  _globals['_RELAYREPORTREQUEST']._serialized_end=1880
-  _globals['_REPORT']._serialized_start=1883
-  _globals['_REPORT']._serialized_end=2077
-  _globals['_RELAYREPORTRESPONSE']._serialized_start=2079
-  _globals['_RELAYREPORTRESPONSE']._serialized_end=2100
-  _globals['_UPDATES']._serialized_start=2103
-  _globals['_UPDATES']._serialized_end=2696
+  _globals['_GETMETADATAREQUEST']._serialized_start=138
+  _globals['_GETMETADATAREQUEST']._serialized_end=254
+  _globals['_UPDATEMETADATA']._serialized_start=257
+  _globals['_UPDATEMETADATA']._serialized_end=418
+  _globals['_CANDIDATE']._serialized_start=420
+  _globals['_CANDIDATE']._serialized_end=535
+  _globals['_DELTA']._serialized_start=537
+  _globals['_DELTA']._serialized_end=601
+  _globals['_TARGET']._serialized_start=603
+  _globals['_TARGET']._serialized_end=647
+  _globals['_DOWNLOADTARGETREQUEST']._serialized_start=649
+  _globals['_DOWNLOADTARGETREQUEST']._serialized_end=747
+  _globals['_DOWNLOADTARGETRESPONSE']._serialized_start=749
+  _globals['_DOWNLOADTARGETRESPONSE']._serialized_end=803
+  _globals['_WATCHUPDATESREQUEST']._serialized_start=805
+  _globals['_WATCHUPDATESREQUEST']._serialized_end=870
+  _globals['_WATCHUPDATESRESPONSE']._serialized_start=872
+  _globals['_WATCHUPDATESRESPONSE']._serialized_end=977
+  _globals['_REPORTSTATUSREQUEST']._serialized_start=980
+  _globals['_REPORTSTATUSREQUEST']._serialized_end=1231
+  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_start=1156
+  _globals['_REPORTSTATUSREQUEST_STATE']._serialized_end=1231
+  _globals['_REPORTSTATUSRESPONSE']._serialized_start=1233
+  _globals['_REPORTSTATUSRESPONSE']._serialized_end=1255
+  _globals['_REPORTHEALTHREQUEST']._serialized_start=1258
+  _globals['_REPORTHEALTHREQUEST']._serialized_end=1465
+  _globals['_COMPARISON']._serialized_start=1468
+  _globals['_COMPARISON']._serialized_end=1779
+  _globals['_REPORTHEALTHRESPONSE']._serialized_start=1781
+  _globals['_REPORTHEALTHRESPONSE']._serialized_end=1803
+  _globals['_GETREPOSITORYFILEREQUEST']._serialized_start=1805
+  _globals['_GETREPOSITORYFILEREQUEST']._serialized_end=1851
+  _globals['_REPOSITORYFILE']._serialized_start=1853
+  _globals['_REPOSITORYFILE']._serialized_end=1886
+  _globals['_RELAYREPORTREQUEST']._serialized_start=1888
+  _globals['_RELAYREPORTREQUEST']._serialized_end=1955
+  _globals['_REPORT']._serialized_start=1958
+  _globals['_REPORT']._serialized_end=2152
+  _globals['_RELAYREPORTRESPONSE']._serialized_start=2154
+  _globals['_RELAYREPORTRESPONSE']._serialized_end=2175
+  _globals['_UPDATES']._serialized_start=2178
+  _globals['_UPDATES']._serialized_end=2771
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -92,12 +93,14 @@ class WatchUpdatesRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., channel: _Optional[str] = ...) -> None: ...
 
 class WatchUpdatesResponse(_message.Message):
-    __slots__ = ("serial", "rollout_serial")
+    __slots__ = ("serial", "rollout_serial", "spread")
     SERIAL_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_SERIAL_FIELD_NUMBER: _ClassVar[int]
+    SPREAD_FIELD_NUMBER: _ClassVar[int]
     serial: int
     rollout_serial: int
-    def __init__(self, serial: _Optional[int] = ..., rollout_serial: _Optional[int] = ...) -> None: ...
+    spread: _duration_pb2.Duration
+    def __init__(self, serial: _Optional[int] = ..., rollout_serial: _Optional[int] = ..., spread: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ReportStatusRequest(_message.Message):
     __slots__ = ("device_id", "version", "state", "reason", "message")

@@ -215,3 +215,12 @@ def test_a_device_follows_its_channel_by_hundreds_of_bytes(server: ServerProcess
     assert sizes(events) == [len(second), len(TWO)]
     assert [event["reason"] for event in events if event["event"] == "delta_refused"] == ["BUNDLE_HASH_MISMATCH"]
     assert state["current"]["version"] == versions[1]
+
+
+def test_the_more_hear_a_hint_the_longer_they_take_to_ask(server: ServerProcess) -> None:
+    watches = []
+    for length_ms in (2, 4, 6):
+        watches.append(server.updates.WatchUpdates(pb.WatchUpdatesRequest(model="models/many"), timeout=TIMEOUT))
+        assert next(watches[-1]).spread.ToMilliseconds() == length_ms
+    for watch in watches:
+        watch.cancel()

@@ -7,6 +7,7 @@ from concurrent import futures
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
 from slipway.delta.codec import make
 from slipway.v1 import updates_pb2 as pb
@@ -27,6 +28,7 @@ class Repository(UpdatesServicer):
         self.devices: list[str] = []  # who asked for metadata
         self.downloads: list[tuple[str, int]] = []  # (hash, offset) of every stream that began
         self.piece_bytes = piece_bytes
+        self.spread_s = 0  # what hints say of it
         self.break_after: int | None = None  # bytes of a stream before it breaks off
         self.gate: threading.Event | None = None  # each piece after the first waits for it
         self.first_piece = threading.Event()
@@ -128,7 +130,8 @@ class Repository(UpdatesServicer):
                     self._moved.wait(30)
                     continue
             seen = moves
-            yield pb.WatchUpdatesResponse(serial=moves[0], rollout_serial=moves[1])
+            spread = Duration(seconds=self.spread_s)
+            yield pb.WatchUpdatesResponse(serial=moves[0], rollout_serial=moves[1], spread=spread)
 
     def ReportStatus(self, request: pb.ReportStatusRequest, context: Any) -> pb.ReportStatusResponse:
         with self._moved:

@@ -24,7 +24,6 @@ PATIENCE_S = 30.0
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agents, "RETRY_LIMIT_S", 0.1)
-    monkeypatch.setattr(agents, "HINT_SPREAD_S", 0.1)
 
 
 @contextmanager
@@ -67,9 +66,9 @@ def test_it_installs_what_there_is_and_follows_hints(installer: Make, repository
 
 
 def test_a_fleet_that_hears_a_hint_does_not_ask_in_one_moment(
-    installer: Make, repository: Repository, served: Served, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    installer: Make, repository: Repository, served: Served, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(agents, "HINT_SPREAD_S", 3600.0)
+    repository.spread_s = 60
     repository.publish("models/rover", 1, bundle(1))
     other = Store(tmp_path / "other")
     with (
