@@ -1,6 +1,7 @@
 """Puts the services together, runs the server and stops it in good order. Never imports JAX."""
 
 import asyncio
+import gc
 import logging
 import resource
 import signal
@@ -56,6 +57,7 @@ QUIET = (
 )
 THREADS = 32
 DOOR_CALL_LIMIT = 64
+COLLECT_AFTER = (50_000, 20, 100)  # new objects, then collections of the younger ones
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +89,7 @@ async def serve(config: Config, announce: Callable[[Listening], None]) -> None:
         listening = listen(house, server, door)
         await server.start()
         await door.start()
+        _collect_seldom()
         async with _background(house):
             with announced(config.data_folder, listening.to_json()):
                 announce(listening)
@@ -168,6 +171,13 @@ def _take_every_file() -> None:
     """Each connection is an open file: a fleet needs more than the usual soft limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _collect_seldom() -> None:
+    """Thousands of watchers are objects that stay: to look through them after every 700 new ones holds all others up."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def _print_addresses(listening: Listening) -> None:

@@ -31,19 +31,21 @@ def asked_from(request: pb.ModelInferRequest) -> Asked:
     parameters = request.parameters
     if not parameters:
         return address(request.model_name, request.model_version)
-    if "device" in parameters:
-        problem, remedy = "is reserved: versions of single devices are not served yet", "Name a version or a channel."
-        raise wrong("parameters.device", problem, "a value", remedy)
+    device = _text(parameters, "device") if "device" in parameters else ""
     channel = _text(parameters, "channel") if "channel" in parameters else ""
-    if channel and request.model_version:
-        remedy = "Name one of them."
-        raise wrong("parameters.channel", "goes without a model_version", repr(request.model_version), remedy)
-    return address(request.model_name, request.model_version, channel)
+    for name, value, other, found in (
+        ("device", device, "model_version", request.model_version),
+        ("channel", channel, "model_version", request.model_version),
+        ("device", device, "channel", channel),
+    ):
+        if value and found:
+            raise wrong(f"parameters.{name}", f"goes without a {other}", repr(found), "Name one of them.")
+    return address(request.model_name, request.model_version, channel, device)
 
 
 @lru_cache(KNOWN_ADDRESSES)
-def address(model: str, version: str, channel: str = "", field: str = "model_") -> Asked:
-    """A version of a model by its number, or, where that is empty, by a channel.
+def address(model: str, version: str, channel: str = "", device: str = "", field: str = "model_") -> Asked:
+    """A version of a model by its number, or, where that is empty, by a device or a channel.
 
     Args:
         field: what the request's fields are called before ``name`` and ``version``.
@@ -59,7 +61,8 @@ def address(model: str, version: str, channel: str = "", field: str = "model_") 
         remedy = "Send the number of a version, or nothing for what the channel points at."
         raise wrong(f"{field}version", "needs a whole number from 1 on", repr(version), remedy)
     _, channel_id = names.channel_key(f"models/{model}/channels/{channel or DEFAULT_CHANNEL}", "parameters.channel")
-    return Asked(model, int(version) if version else None, channel_id)
+    device_id = names.device_id(f"devices/{device}", "parameters.device") if device else ""
+    return Asked(model, int(version) if version else None, channel_id, device_id)
 
 
 def windows_from(request: pb.ModelInferRequest, task: TaskSpec, limit: int) -> Values:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from service.blobs import Blobs
-from service.catalogue import channels, models
+from service.catalogue import channels, devices, models
 from service.catalogue.engine import Catalogue
 from service.inference.limits import Limits
 from service.inference.loaded import Loaded, load
@@ -24,17 +24,19 @@ Key = tuple[str, int]  # model and number
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whom a request asks: a version by its number, or what a channel points at.
+    """Whom a request asks: a version by its number, or what a device runs, or what a channel points at.
 
     Args:
         model_id: e.g. ``"rover"``.
         number: of the version, or None.
-        channel_id: used where there is no number.
+        channel_id: used where there is neither number nor device.
+        device_id: used where there is no number; may be empty.
     """
 
     model_id: str
     number: int | None
     channel_id: str
+    device_id: str = ""
 
 
 class Engine:
@@ -51,7 +53,7 @@ class Engine:
         self._catalogue = catalogue
         self._blobs = blobs
         self._pool = ThreadPoolExecutor(limits.threads, "infer")
-        self._pointers = Pointers(self._pointed_at, limits.pointer_seconds)
+        self._pointers: Pointers[Asked] = Pointers(self._pointed_at, limits.pointer_seconds)
         self._sessions: Sessions[Key, Loaded] = Sessions(self._load, limits.loaded_bytes)
         self._tallies: dict[Key, Tally] = {}
 
@@ -64,14 +66,13 @@ class Engine:
         """The version that is asked.
 
         Raises:
-            Refused: INFERENCE_UNKNOWN for a model, version, channel or bundle that is not there, or as ``loaded.load``.
+            Refused: INFERENCE_UNKNOWN for a model, version, channel, device or bundle that is not there, or as ``loaded.load``.
         """
         number = asked.number
         if number is None:
-            key = (asked.model_id, asked.channel_id)
-            number = self._pointers.at_hand(key)
+            number = self._pointers.at_hand(asked)
             if number is None:
-                number = await self._pointers.number(key)
+                number = await self._pointers.number(asked)
         found = self._sessions.at_hand((asked.model_id, number))
         return await self._sessions.get((asked.model_id, number)) if found is None else found
 
@@ -85,9 +86,18 @@ class Engine:
             page = await asyncio.to_thread(self._catalogue.read, models.version_page, model_id, None, LISTED_VERSIONS)
         return tuple(each.number for each in reversed(page) if models.BUNDLE in {file.id for file in each.artifacts})
 
-    def _pointed_at(self, model_id: str, channel_id: str) -> int:
+    def _pointed_at(self, asked: Asked) -> int:
+        if asked.device_id:
+            return self._running_on(asked)
         with _named("model_name"):
-            return self._catalogue.read(channels.get, model_id, channel_id).number
+            return self._catalogue.read(channels.get, asked.model_id, asked.channel_id).number
+
+    def _running_on(self, asked: Asked) -> int:
+        with _named("parameters.device"):
+            device = self._catalogue.read(devices.get, asked.device_id)
+        if device.model_id != asked.model_id or device.number is None:
+            raise unknown(f"version of {asked.model_id} on devices/{asked.device_id}", "parameters.device")
+        return device.number
 
     async def _load(self, key: Key) -> Loaded:
         content = await asyncio.to_thread(self._content, *key)

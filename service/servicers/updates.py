@@ -4,7 +4,7 @@ import logging
 import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Collection, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 from sqlalchemy.exc import OperationalError
@@ -88,9 +88,7 @@ class Updates(UpdatesServicer):
         """Send a hint now and whenever the channel moves, or a rollout on it does."""
         with self._watch.on(_key(request.model, request.channel)) as serials:
             async for serial, rollout_serial in serials:
-                yield pb.WatchUpdatesResponse(
-                    serial=serial, rollout_serial=rollout_serial, spread=spread.length(serials.count)
-                )
+                yield _hint(serial, rollout_serial, serials.count)
 
     async def GetRepositoryFile(self, request: pb.GetRepositoryFileRequest, context: Any) -> pb.RepositoryFile:
         """Send a file of what is signed; a device checks it, whoever sends it."""
@@ -137,6 +135,12 @@ class Updates(UpdatesServicer):
         except Exception as error:  # each store has its own
             log.warning("the delta %s cannot be read: %s", delta.sha256, error)
             return b""
+
+
+@lru_cache(64)
+def _hint(serial: int, rollout_serial: int, count: int) -> pb.WatchUpdatesResponse:
+    """The same for all who hear it; nobody changes it."""
+    return pb.WatchUpdatesResponse(serial=serial, rollout_serial=rollout_serial, spread=spread.length(count))
 
 
 def _key(model: str, channel: str) -> tuple[str, str]:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from service.inference.stubs import grpc_service_pb2 as pb
+from slipway.v1 import updates_pb2
 from tests.service.inference.bundles import alone, windows
 from tests.service.inference.conftest import Same, Shelf
 from tests.service.inference.messages import Output, Tensor, logits, raw, text, texts, top, typed
-from tests.service.process import TIMEOUT, refusal, wait_for
+from tests.service.process import TIMEOUT, ServerProcess, refusal, wait_for
 
 
 @pytest.mark.parametrize("form", [raw, typed])
@@ -52,6 +53,21 @@ def test_a_channel_that_moves_takes_its_callers_along(stub: Any, shelf: Shelf) -
     for number in (1, 2, 1):
         shelf.move("moving", number)
         wait_for(lambda n=number: stub.ModelInfer(request, timeout=TIMEOUT).model_version == str(n))
+
+
+def test_a_device_can_be_named_and_what_it_runs_answers(
+    stub: Any, server: ServerProcess, shelf: Shelf, same: Same
+) -> None:
+    values, installed = windows(2), updates_pb2.ReportStatusRequest.INSTALLED
+    request = raw(values, parameters={"device": text("rover-7")})
+    for number in (1, 2, 1):
+        status = {"device_id": "rover-7", "version": f"models/rover/versions/{number}", "state": installed}
+        server.updates.ReportStatus(updates_pb2.ReportStatusRequest(**status), timeout=TIMEOUT)
+        wait_for(lambda n=number: stub.ModelInfer(request, timeout=TIMEOUT).model_version == str(n))
+        assert same(logits(stub.ModelInfer(request, timeout=TIMEOUT)), alone(shelf.rover[number - 1], values))
+    other = raw(values, "mixing", parameters={"device": text("rover-7")})
+    code, info, _ = refusal(lambda: stub.ModelInfer(other, timeout=TIMEOUT))
+    assert code == "NOT_FOUND" and info.metadata["field"] == "parameters.device"
 
 
 def test_a_regression_gives_its_quantities(stub: Any, shelf: Shelf, same: Same) -> None:
@@ -122,7 +138,20 @@ BAD = [
         "FIELD_INVALID",
         "parameters.channel",
     ),
-    ({"parameters": {"device": text("d-1")}}, "INVALID_ARGUMENT", "FIELD_INVALID", "parameters.device"),
+    ({"parameters": {"device": text("nobody")}}, "NOT_FOUND", "INFERENCE_UNKNOWN", "parameters.device"),
+    ({"parameters": {"device": text("Bad Id")}}, "INVALID_ARGUMENT", "FIELD_INVALID", "parameters.device"),
+    (
+        {"parameters": {"device": text("d-1")}, "model_version": "1"},
+        "INVALID_ARGUMENT",
+        "FIELD_INVALID",
+        "parameters.device",
+    ),
+    (
+        {"parameters": {"device": text("d-1"), "channel": text("stable")}},
+        "INVALID_ARGUMENT",
+        "FIELD_INVALID",
+        "parameters.device",
+    ),
     ({"inputs": []}, "INVALID_ARGUMENT", "FIELD_INVALID", "inputs"),
     (tensor(name="other"), "INVALID_ARGUMENT", "FIELD_INVALID", "inputs"),
     ({"inputs": 2 * tensor()["inputs"]}, "INVALID_ARGUMENT", "FIELD_INVALID", "inputs"),

@@ -80,12 +80,12 @@ class Catalogue:
         self.open = Event()
         self.open.set()
 
-    def ask(self, model: str, channel: str) -> int:
+    def ask(self, key: tuple[str, str]) -> int:
         self.asked += 1
         number = self.number
         self.open.wait(30)
         if number < 0:
-            raise LookupError(channel)
+            raise LookupError(key)
         return number
 
 
@@ -150,3 +150,12 @@ async def test_a_channel_that_is_gone_is_forgotten() -> None:
     await settle(catalogue, 2)
     with pytest.raises(LookupError):
         await pointers.number(KEY)
+
+
+async def test_those_asked_first_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.inference.pointers.KNOWN_LIMIT", 2)
+    catalogue = Catalogue()
+    pointers = Pointers(catalogue.ask, 1.0, Clock())
+    keys = [("rover", f"channel-{n}") for n in range(3)]
+    assert [await pointers.number(key) for key in keys] == [1] * 3
+    assert [pointers.at_hand(key) for key in keys] == [None, 1, 1]
