@@ -174,7 +174,7 @@ def _take_every_file() -> None:
 
 
 def _collect_seldom() -> None:
-    """Thousands of watchers are objects that stay: to look through them after every 700 new ones holds all others up."""
+    """Thousands of watchers are objects that stay: to look through them after every 700 new ones holds everybody up."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)
