@@ -30,13 +30,24 @@ def test_a_rounded_regression_is_bound_by_what_is_typical_and_not_by_one_window(
     once, always = reference.copy(), np.float32(1.3) * reference
     once[3] += reference.max()
     limit = TOLERANCES["int8"]
-    assert (
-        strayed(once, reference, precision="int8", decides=False) < limit < strayed(once, reference, precision="int8")
-    )
+    assert strayed(once, reference, precision="int8", decides=False) < limit
     assert strayed(always, reference, precision="int8", decides=False) == pytest.approx(0.3, rel=0.01)
     assert strayed(once, reference, precision="float", decides=False) > limit
     once[4, 1] = np.nan
     assert not strayed(once, reference, precision="int8", decides=False) <= limit
+
+
+def test_a_rounded_decision_may_stray_in_one_window_of_a_hundred_and_not_in_two():
+    reference = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
+    limit, found = TOLERANCES["int8"], reference.copy()
+    found[:10] += reference.max()
+    assert strayed(found, reference, precision="int8") < limit < strayed(found, reference, precision="float")
+    found[10] += reference.max()
+    assert strayed(found, reference, precision="int8") > limit
+    once, few = reference.copy(), reference[:99]
+    once[3, 1] = np.nan
+    assert not strayed(once, reference, precision="int8") <= limit
+    assert strayed(few + (np.arange(99) == 7)[:, None], few, precision="int8") > limit, "of fewer all count"
 
 
 def test_one_wrong_weight_in_a_float_graph_is_refused():
