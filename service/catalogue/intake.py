@@ -16,6 +16,8 @@ from service.rollout.events import Happened
 from service.rollout.health import Health
 from slipway.errors import Refused
 
+AWAY_DRIFT = 1.0  # from which on a device is away from home: the limit that drift is measured in
+
 Key: TypeAlias = tuple[str, int]
 
 
@@ -84,6 +86,7 @@ class _Batch:
         self._happened: dict[Key, list[Happened]] = {}
         self._judged: dict[Key, judge.Rollout] = {}
         self._newcomers: dict[Key, tuple[int, ...]] = {}
+        self._promoted: dict[Key, bool] = {}
         self._reports: list[Report] = []
 
     def take(self, item: Item) -> Refused | None:
@@ -140,7 +143,8 @@ class _Batch:
             report_us=item.time_us,
         )
         if found is not None and item.health is not None and _compares(found, item):
-            self._tell(found, item.health)
+            away = item.drift is not None and item.drift >= AWAY_DRIFT and self._was_promoted(found)
+            self._tell(found, replace(item.health, away=away))
 
     def _tell(self, found: Staged, health: Health) -> None:
         key = self._begin(found)
@@ -151,6 +155,14 @@ class _Batch:
             waiting, after = after, judge.settled(after, self._brought(found))
             self._happened[key] += events.settled(waiting, after)
         self._judged[key] = after
+
+    def _was_promoted(self, found: Staged) -> bool:
+        """Whether the gate let the candidate through: without labels its word is what there is."""
+        key = (found.model_id, found.version)
+        if key not in self._promoted:
+            decision = models.version(self._connection, *key, "version").lineage.decision
+            self._promoted[key] = decision is not None and decision.promoted
+        return self._promoted[key]
 
     def _begin(self, found: Staged) -> Key:
         """Read a rollout into the batch; one whose channel was moved by others ends here."""

@@ -66,7 +66,7 @@ class Engine:
         """The version that is asked.
 
         Raises:
-            Refused: INFERENCE_UNKNOWN for a model, version, channel, device or bundle that is not there; as ``loaded.load``.
+            Refused: INFERENCE_UNKNOWN for a model, version, channel, device or bundle that is not there; as ``load``.
         """
         number = asked.number
         if number is None:

@@ -23,6 +23,7 @@ class Health:
         failures: windows that the candidate did not answer: crashes, timeouts, restarts.
         latency_s: mean seconds of an answer by the candidate.
         latency_before_s: by the current model.
+        away: the current model is far from what it learned from, so that its confidence is no measure.
 
     Raises:
         Refused: FIELD_INVALID, a number that cannot be.
@@ -38,6 +39,7 @@ class Health:
     failures: int = 0
     latency_s: float = 0.0
     latency_before_s: float = 0.0
+    away: bool = False
 
     def __post_init__(self) -> None:
         for name in ("windows", "feedback", "right", "right_before", "failures"):
@@ -54,13 +56,14 @@ class Health:
     def gain(self) -> float:
         """By how much the candidate is better, -1 to 1: in right answers where they are known, else in confidence.
 
-        A device whose candidate answered nothing lost everything.
+        A device whose candidate answered nothing lost everything. Away from home a model is sure of wrong answers too
+        (Ovadia et al. 2019, https://arxiv.org/abs/1906.02530): there nobody is better until somebody tells the answers.
         """
         if self.windows == 0:
             return -1.0
         if self.feedback:
             return (self.right - self.right_before) / self.feedback
-        return self.confidence - self.confidence_before
+        return 0.0 if self.away else self.confidence - self.confidence_before
 
     @property
     def failed(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 from service.catalogue import models
 from service.clock import now_us
-from service.domain import Lineage, NewVersion
+from service.domain import Decision, Lineage, NewVersion
 from service.rollout.plan import lot
 from slipway.v1 import models_pb2, rollouts_pb2_grpc
 from slipway.v1 import rollouts_pb2 as pb
@@ -30,12 +30,17 @@ def _calls(server: ServerProcess, address: str) -> Any:
     return rollouts_pb2_grpc.RolloutsStub(server.channel())
 
 
-def model_with(server: ServerProcess, model: str, count: int = 2) -> str:
-    """A model of so many installable versions, whose channel ``stable`` points at the first; its name."""
+def model_with(server: ServerProcess, model: str, count: int = 2, promoted: bool = False) -> str:
+    """A model of so many installable versions, whose channel ``stable`` points at the first; its name.
+
+    Args:
+        promoted: the gate has let those after the first through.
+    """
     place = place_of(server)
     for number in range(1, count + 1):
         data = f"bundle {number} of {model}".encode()
-        new = NewVersion(model, TASK.to_json(), Lineage("mlp"), 1, {})
+        decision = Decision("head", True, "as the gate found") if promoted and number > 1 else None
+        new = NewVersion(model, TASK.to_json(), Lineage("mlp", decision=decision), 1, {})
         stored = {models.BUNDLE: (place.blobs.put(data), len(data))}
         name = place.catalogue.write(models.add_version, new, stored, "", now_us())
         assert name == f"models/{model}/versions/{number}"
@@ -94,11 +99,13 @@ class Device:
         beside = offer.candidate.version if offer.HasField("candidate") else "/0"
         return int(offer.version.rpartition("/")[2]), int(beside.rpartition("/")[2])
 
-    def tell(self, rollout: str, *, version: int = 1, sequence: int = 0, **comparison: Any) -> None:
-        """Report how the candidate does."""
+    def tell(
+        self, rollout: str, *, version: int = 1, sequence: int = 0, drift: float | None = None, **comparison: Any
+    ) -> None:
+        """Report how the candidate does, and how far from home the device is."""
         self.sequence = sequence or self.sequence + 1
         said = updates.Comparison(rollout=rollout, **comparison)
-        self.calls.ReportHealth(self.health(version, comparison=said), timeout=TIMEOUT)
+        self.calls.ReportHealth(self.health(version, comparison=said, drift=drift), timeout=TIMEOUT)
 
     def health(self, version: int = 1, **fields: Any) -> updates.ReportHealthRequest:
         """A report."""

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def fleet(server: ServerProcess, model: str, rollout: str, stages: tuple[float, 
     return [Device(server, model, who(rollout, low, high)[0]) for low, high in edges]
 
 
-def until(device: Device, rollout: str, state: int, stage: int, comparison: dict[str, float]) -> int:
+def until(device: Device, rollout: str, state: int, stage: int, comparison: dict[str, Any]) -> int:
     """Report until the rollout stands so; return how often."""
     for count in range(1, 60):
         device.tell(rollout, **comparison)
@@ -57,6 +58,25 @@ def test_a_bad_version_is_stopped_in_its_first_stage_and_nobody_keeps_it(server:
     until(first, rollout, pb.Rollout.ABORTED, 0, WORSE)
     assert (first.runs(), second.runs()) == ((1, 0), (1, 0))
     assert "worse" in look(server, rollout).reason
+
+
+@pytest.mark.parametrize(
+    ("promoted", "drift", "labels", "state"),
+    [
+        (True, 1.5, {}, pb.Rollout.COMPLETED),
+        (True, 0.9, {}, pb.Rollout.ABORTED),
+        (True, None, {}, pb.Rollout.ABORTED),
+        (False, 1.5, {}, pb.Rollout.ABORTED),
+        (True, 1.5, {"feedback_count": 50, "right_count": 10, "right_count_before": 40}, pb.Rollout.ABORTED),
+    ],
+)
+def test_the_confidence_of_a_model_away_from_home_does_not_stop_what_the_gate_promoted(
+    server: ServerProcess, promoted: bool, drift: float | None, labels: dict[str, int], state: int
+) -> None:
+    model = f"away-{promoted}-{drift}-{len(labels)}".lower().replace(".", "-")
+    model_with(server, model, promoted=promoted)
+    rollout = begin(server, model, 2, stages=(1.0,), **QUICK).name
+    until(Device(server, model, f"{model}-1"), rollout, state, 0, {**WORSE, **labels, "drift": drift})
 
 
 def test_whoever_runs_it_goes_back_when_a_later_stage_stops_it(server: ServerProcess) -> None:

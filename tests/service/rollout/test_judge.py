@@ -143,6 +143,12 @@ def test_a_candidate_that_answers_nothing_has_lost_everything() -> None:
     assert Health("d", 0, 0.0, 0.9, failures=10).gain == -1
 
 
+def test_away_from_home_only_told_answers_count() -> None:
+    unsure = Health("d", 100, 0.5, 0.9, away=True)
+    assert unsure.gain == 0 and replace(unsure, away=False).gain == pytest.approx(-0.4)
+    assert replace(unsure, feedback=10, right=9, right_before=1).gain == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"confidence": 1.5}, {"windows": -1}, {"feedback": 101}, {"feedback": 5, "right": 6}, {"latency_s": float("nan")}],
