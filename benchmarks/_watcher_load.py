@@ -8,7 +8,7 @@ with one JSON line:
     back           wait until every device watches again and its report is there; when that was, and attempts in all
 
 Times are seconds of the monotonic clock, which all processes of a machine share. A device pauses as
-``slipway.edge.agent`` and gRPC's channels do, on an event loop in place of threads.
+``slipway.edge.pauses`` and gRPC's channels do, on an event loop in place of threads.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks._watcher_wire import WATCH_STREAM, Wire, call, headers
 from slipway import spread
-from slipway.edge.agent import RETRY_LIMIT_S
+from slipway.edge.pauses import RETRY_LIMIT_S
 from slipway.transport import CALL_DEADLINE_S
 from slipway.v1 import updates_pb2 as pb
 

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.proof import run
-from slipway.edge.home import REFERENCE_NAME as REFERENCE_NAME
-from slipway.edge.home import home_of, to_json
+from slipway.edge.home import home_of
+from slipway.edge.home_file import REFERENCE_NAME as REFERENCE_NAME
+from slipway.edge.home_file import to_json
 from slipway.spec import TaskSpec
 from slipway.windows import Values
 

@@ -92,7 +92,7 @@ def install_once(
     as_json: Json = False,
 ) -> None:
     """Install what the channel points at, and end. Fails if that cannot be done; what was installed stays."""
-    from slipway.edge.agent import once
+    from slipway.edge.once import once
 
     with installer_at(Place(folder, server, identity, model, channel, device, root, as_json)) as installer:
         once(installer, patience)
@@ -154,8 +154,8 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
 @app.command("forget-refusals", epilog=example("edge forget-refusals --folder slipway-edge"))
 def forget_refusals(folder: Folder = DEFAULT_FOLDER, as_json: Json = False) -> None:
     """Let a device try again what it has refused. Stop its agent first."""
+    from slipway.edge.moves import forgiven
     from slipway.edge.notebook import Notebook
-    from slipway.edge.state import forgiven
     from slipway.edge.store import Store
     from slipway.errors import Reason
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def run_once(installer: "Installer", input: str, patience: float, as_json: bool, limits: "Limits") -> None:
     """The update comes first; where it fails and something is installed, that answers all the same."""
-    from slipway.edge.agent import Batch, once
+    from slipway.edge.once import Batch, once
     from slipway.transport import ServerRefused, ServerUnreachable
 
     try:

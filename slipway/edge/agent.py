@@ -8,29 +8,26 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_when_event_set, wait_random_exponential
-
 from slipway.edge import notify
+from slipway.edge.follow import Follower
 from slipway.edge.health import DEFAULT_LIMITS, Limits
 from slipway.edge.install import Installer
 from slipway.edge.live import Live
 from slipway.edge.monitor import Monitor, Observer
+from slipway.edge.pauses import retrying
 from slipway.edge.remote import Remote
 from slipway.edge.renewal import Renewal
 from slipway.edge.shadow import Shadow
 from slipway.edge.state import Candidate, Installed
 from slipway.edge.tend import Tend
 from slipway.errors import Refused
-from slipway.transport import ServerRefused, ServerUnreachable, patiently
+from slipway.transport import ServerRefused
 
 if TYPE_CHECKING:
     from slipway.client.datasets import Datasets
 
 POLL_S = 600.0
 REPORT_S = 60.0
-JITTER = 0.2  # share of the poll interval, so that a fleet does not ask in one voice
-RETRY_LIMIT_S = 30.0  # a fleet that lost its server comes back spread over so long
-SIGNED_S = 5.0  # how soon to ask again where an offer is not signed yet; doubles up to the poll
 SHARE_S = 60.0  # how often to look whether something may be told of the windows
 LOOK_S = 1.0  # how often trial, reports and watchdog are looked after
 
@@ -63,10 +60,10 @@ class Agent:
         assert isinstance(installer.remote, Remote), "an agent listens to a server"
         self.installer = installer
         self._remote = installer.remote
-        self._random = random
         self._observer, self._datasets = observer, datasets
-        self._poll_s, self._renewal = poll_s, renewal
-        self._wake, self._stopping, self._ready, self._told = (threading.Event() for _ in range(4))
+        self._random, self._renewal = random, renewal
+        self._stopping, self._ready, self._told = (threading.Event() for _ in range(3))
+        self._follower = Follower(installer, self._remote, self._update, self._stopping, random=random, poll_s=poll_s)
         self.monitor = Monitor(observer=observer, limits=limits)
         self.shadow = Shadow(
             installer.store,
@@ -80,8 +77,8 @@ class Agent:
         installer.rehearse = self.shadow.show
         self._tend = Tend(installer, self.monitor, report_s=report_s, due=self._told.set)
         work = {
-            "update": self._keep_up,
-            "hints": self._listen,
+            "update": self._follower.keep_up,
+            "hints": self._follower.listen,
             "health": self._look_after,
             "reports": self._deliver,
             **({"share": self._share} if observer is not None and datasets is not None else {}),
@@ -120,7 +117,7 @@ class Agent:
         if not self._stopping.is_set():
             notify.say("STOPPING=1")
         self._stopping.set()
-        self._wake.set()
+        self._follower.wake()
         self._told.set()
         self._remote.close()
         self.shadow.stop()
@@ -131,22 +128,7 @@ class Agent:
         if self._observer is not None:
             self._observer.close()
 
-    def _keep_up(self) -> None:
-        soon_s = SIGNED_S
-        while not self._stopping.is_set():
-            self._retrying(self._round, self._rest, self._tell_away)
-            pause_s = min(soon_s, self._poll_s) if self.installer.unsigned else self._poll_s
-            soon_s = 2.0 * soon_s if self.installer.unsigned else SIGNED_S
-            self._rest(pause_s * (1.0 + JITTER * (2.0 * self._random() - 1.0)))
-
-    def _rest(self, seconds: float) -> None:
-        """Wait for ``seconds``, or for a hint, or for the end."""
-        self._wake.wait(seconds)
-        self._wake.clear()
-        if self._stopping.is_set():  # set before the alarm that was just cleared
-            self._wake.set()
-
-    def _round(self) -> None:
+    def _update(self) -> None:
         try:
             self.installer.update()
         except (Refused, ServerRefused) as refusal:
@@ -155,24 +137,19 @@ class Agent:
             self._told.set()
         self._say_ready()
 
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            self._retrying(self._hear, self._idle)
-            self._idle(RETRY_LIMIT_S * self._random())
-
     def _look_after(self) -> None:
         while not self._stopping.wait(LOOK_S):
-            self._retrying(self._tend.look, self._idle)
+            retrying(self._tend.look, self._stopping)
 
     def _deliver(self) -> None:
         while not self._stopping.is_set():
             self._told.wait()
             self._told.clear()
-            self._retrying(self.installer.report, self._idle)
+            retrying(self.installer.report, self._stopping)
 
     def _share(self) -> None:
         while not self._stopping.wait(SHARE_S):
-            self._retrying(self._tell_of_windows, self._idle)
+            retrying(self._tell_of_windows, self._stopping)
 
     def _renew(self) -> None:
         assert self._renewal is not None
@@ -194,82 +171,9 @@ class Agent:
         return live.version if live else None
 
     def _refuse_candidate(self, candidate: Candidate, refusal: Refused) -> None:
-        self.installer.refuse_candidate(candidate, refusal)
+        self.installer.slots.refuse_candidate(candidate, refusal)
         self._told.set()
-
-    def _idle(self, seconds: float) -> None:
-        """Wait for ``seconds``, or for the end."""
-        self._stopping.wait(seconds)
-
-    def _hear(self) -> None:
-        installer, heard = self.installer, False
-        try:
-            for spread_s in self._remote.hints(installer.model, installer.channel):
-                if heard:  # the first word of a stream comes to this device alone
-                    self._idle(spread_s * self._random())
-                heard = True
-                self._wake.set()
-        except (ServerRefused, ServerUnreachable):
-            if not heard:
-                raise  # the pauses grow only while nothing at all is heard
-
-    def _retrying(
-        self,
-        work: Callable[[], None],
-        sleep: Callable[[float], None],
-        tell: Callable[[RetryCallState], None] | None = None,
-    ) -> None:
-        """Repeat ``work`` until it succeeds or the agent stops, with growing jittered pauses.
-
-        Whatever fails (the server is away, the disk is full), the model that answers is not to be disturbed by it.
-        """
-        Retrying(
-            retry=retry_if_exception_type(Exception),
-            wait=wait_random_exponential(multiplier=1.0, max=RETRY_LIMIT_S),
-            stop=stop_when_event_set(self._stopping),
-            sleep=sleep,
-            before_sleep=tell,
-            retry_error_callback=lambda _: None,
-        )(work)
-
-    def _tell_away(self, attempt: RetryCallState) -> None:
-        error = attempt.outcome.exception() if attempt.outcome else None
-        self.installer.tell("waiting", message=str(error), retry_s=round(attempt.upcoming_sleep, 1))
 
     def _say_ready(self) -> None:
         if self.installer.live is not None:
             self._ready.set()
-
-
-def once(installer: Installer, patience_s: float) -> None:
-    """Start, ask once, install what is offered, and tell the server; for ``patience_s`` at most while it is away.
-
-    Raises:
-        Refused, ServerRefused, ServerUnreachable: nothing new runs; what was installed does.
-    """
-    installer.start()
-    try:
-        patiently(installer.update, patience_s)
-    finally:
-        if installer.state.reports or installer.state.healths:
-            _report_quietly(installer)
-
-
-def _report_quietly(installer: Installer) -> None:
-    try:
-        installer.report()
-    except (ServerRefused, ServerUnreachable) as error:
-        installer.tell("waiting", message=str(error))
-
-
-class Batch:
-    """Looks on where windows are answered in one go, without an agent: what was counted is judged at the end."""
-
-    def __init__(self, installer: Installer, limits: Limits = DEFAULT_LIMITS) -> None:
-        self.monitor = Monitor(limits=limits)
-        self._tend = Tend(installer, self.monitor, report_s=REPORT_S, due=lambda: None)
-
-    def finish(self) -> None:
-        """Judge a trial, and file the report; the next update delivers it."""
-        self._tend.look()
-        self._tend.file(final=True)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from slipway.edge.offer import Offer
 from slipway.edge.pinned import FOLDER, pin
-from slipway.edge.remote import Offer
 from slipway.edge.signed import SignedUpdates
 from slipway.edge.state import Installed
 from slipway.edge.store import Store

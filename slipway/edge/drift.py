@@ -65,6 +65,28 @@ def drift(home: Home, recent: Recent) -> Drift | None:
     return Drift(float(ratio[worst]), names[worst], float(mean[worst]))
 
 
+def onset(home: Home, recent: Recent) -> int:
+    """How many of ``recent``, from the oldest on, are of the time before what drifts began to drift.
+
+    The mean of the feature that is furthest is taken to have changed once: where its cumulative sum is furthest from
+    what a mean that never changed would give. The batch in which that was belongs to neither time.
+
+    Reference: Hinkley 1970, Inference about the change-point in a sequence of random variables.
+
+    Returns:
+        0 where the oldest are at least half as far from home as the newest, or too little is known.
+    """
+    found = drift(home, recent)
+    if found is None:
+        return 0
+    worst = features(home.task).index(found.feature)
+    values = recent[:, worst]
+    first = int(np.abs(np.cumsum(values - values.mean())[:-1]).argmax()) + 1
+    if abs(values[:first].mean()) > abs(values[first:].mean()) / 2:
+        return 0
+    return min(first + 1, len(values) - 1)
+
+
 def _standard_error(batches: Floats) -> Floats:
     """Of the mean over all batches (count, features), from the means of 8 groups of neighbours.
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from slipway import ranged
-from slipway.edge.remote import Delta, Line, Offer, check_delta
+from slipway.edge.offer import Delta, Offer, check_delta
+from slipway.edge.remote import Line
 from slipway.edge.store import DISK, Store
 from slipway.errors import Reason, Refused
 

@@ -13,7 +13,6 @@ Reference: Liu, Wang, Owens & Li 2020, Energy-based out-of-distribution detectio
 Künsch 1989, The jackknife and the bootstrap for general stationary observations.
 """
 
-import json
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, pairwise
 from typing import Any
@@ -25,9 +24,6 @@ from slipway.errors import Reason, Refused
 from slipway.spec import TaskSpec
 from slipway.windows import Values
 
-REFERENCE_NAME = "reference.json"  # in a bundle, with the role "extra"
-FORMAT = 1
-LIMIT_BYTES = 4096  # of the JSON form
 CHANNELS, OUTPUTS = 24, 8  # watched one by one; more channels are watched as so many groups of neighbours
 CLIP = 5.0  # standard deviations
 FLOOR = 0.5  # standard deviations: what is called a medium effect, and matters to nobody below
@@ -119,40 +115,6 @@ def standardised(home: Home, raw: Floats) -> Floats:
     return np.clip((_features(home, raw) - home.mean) / home.sd, -CLIP, CLIP)
 
 
-def to_json(home: Home) -> bytes:
-    """Canonical JSON; ``from_json`` is its inverse."""
-    numbers = {name: [_plain(one) for one in getattr(home, name)] for name in ("mean", "sd", "limit")}
-    fields = {"format": FORMAT, "windows": home.count, "quantiles": home.quantiles, **numbers}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-
-
-def from_json(task: TaskSpec, data: bytes) -> Home:
-    """Read what ``to_json`` wrote for the same task.
-
-    Raises:
-        Refused: FIELD_INVALID or LIMIT_EXCEEDED.
-    """
-    if len(data) > LIMIT_BYTES:
-        raise Refused(Reason.LIMIT_EXCEEDED, field="reference", found=len(data), limit=LIMIT_BYTES)
-    try:
-        fields = json.loads(data)
-        if fields["format"] != FORMAT:
-            raise ValueError(f"format is not {FORMAT}")
-        mean, sd, limit = (np.array(fields[name], np.float64) for name in ("mean", "sd", "limit"))
-        shape = (len(features(task)),)
-        if not mean.shape == sd.shape == limit.shape == shape or not np.isfinite([mean, sd, limit]).all():
-            raise ValueError(f"needs {shape[0]} finite numbers each")
-        if min(sd.min(), limit.min()) <= 0:
-            raise ValueError("a scatter or a limit is not over 0")
-        quantiles = {str(name): [float(one) for one in row] for name, row in fields["quantiles"].items()}
-        return Home(task, int(fields["windows"]), mean, sd, limit, quantiles)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        problem, remedy = "does not say what home looks like", "Export the version again."
-        raise Refused(
-            Reason.FIELD_INVALID, field="reference", problem=problem, found=str(error), remedy=remedy
-        ) from error
-
-
 def _features(home: Home, raw: Floats) -> Floats:
     """(count, features) in units of their own; those of all channels together in home's standard deviations."""
     width = len(_groups(home.task))
@@ -210,7 +172,3 @@ def _quantiles(answers: dict[str, Floats]) -> dict[str, list[float]]:
 
 def _rounded(value: float, digits: int = 3) -> float:
     return float(f"{value:.{digits}g}")
-
-
-def _plain(value: float) -> float | int:
-    return int(value) if value == int(value) else float(value)

@@ -1,9 +1,8 @@
-"""How a version comes in: offer → download → verify → self-test → switch → report. And what runs after a start.
+"""How a version comes in: offer → download → verify → self-test → switch → report.
 
 Where the server knows a delta from a bundle that is here, that is downloaded in place of the bundle. What it makes is
 admitted as a download is; whatever is wrong with it, the whole bundle follows at once. A candidate comes the same way,
-and runs beside until the channel points at it. A start is counted before the model is loaded, and taken back where it
-ends well.
+and runs beside until the channel points at it. What answers then, and after a start, is up to ``slots``.
 """
 
 import threading
@@ -13,17 +12,19 @@ from dataclasses import replace
 from typing import Protocol
 
 from slipway import ranged
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.fetch import Tell
 from slipway.edge.health import boot_loop
 from slipway.edge.live import Live, load
 from slipway.edge.memory import give_back
 from slipway.edge.notebook import Notebook
 from slipway.edge.obtain import base_of, held, obtain
+from slipway.edge.offer import Offer
 from slipway.edge.outbox import deliver
-from slipway.edge.remote import Line, Offer
+from slipway.edge.remote import Line
+from slipway.edge.slots import Slots
 from slipway.edge.stage import Rehearse, staged
-from slipway.edge.state import Candidate, Installed, State
+from slipway.edge.state import State, remembered
 from slipway.edge.store import DISK, Store
 from slipway.errors import Reason, Refused
 from slipway.transport import ServerRefused, ServerUnreachable
@@ -43,7 +44,7 @@ class Trust(Protocol):
 
 
 class Installer:
-    """Owns a device's state and the running model. ``live`` is replaced as one step; readers take it once per use.
+    """Owns a device's state, and keeps what runs there up to date.
 
     Args:
         store: the folder; its lock must be held.
@@ -76,12 +77,11 @@ class Installer:
         self.channel = channel
         self.tell = tell
         self.trust = trust
-        self.live: Live | None = None
         self.unsigned = False  # something of the last offer was not signed: it may be soon
         self.rehearse: Rehearse | None = None
         self.notebook = Notebook(store, tell, device_id)
+        self.slots = Slots(self.notebook, tell)
         self.clock = clock
-        self._started = ""  # hash whose start was counted
         self._sending = threading.Lock()
         self._check_model()
 
@@ -90,30 +90,18 @@ class Installer:
         """What the device knows."""
         return self.notebook.state
 
+    @property
+    def live(self) -> Live | None:
+        """What answers now."""
+        return self.slots.live
+
     def start(self) -> None:
-        """Run what is installed, after verifying it again; the version before, where current is no good any more."""
-        while self.live is None and self.state.current is not None:
-            version = self.state.current
-            looping = boot_loop(version.version, self.state.starts.get(version.sha256, 0))
-            if looping is not None and self.state.previous is not None:
-                self._fall_back(looping, forever=True)
-                continue
-            if looping is not None and self._helped():
-                return
-            self._started = version.sha256
-            self.notebook.move(moves.started, version.sha256)
-            try:
-                self.live = load(self.store, version)
-                give_back()
-                self.tell("started", version=version.version)
-            except Refused as refusal:
-                self._fall_back(refusal, forever=False)
-                if refusal.field == DISK:
-                    self.store.bundle(version.sha256).unlink(missing_ok=True)
+        """Run what is installed; where it does not start well and there is no other, ask for another version first."""
+        self.slots.start(self._ask)
 
     def end(self) -> None:
         """Say that this process ends well: its start is not counted."""
-        self.notebook.move(moves.ended, self._started)
+        self.slots.end()
 
     def update(self) -> bool:
         """Ask once and install what is offered. Returns whether another version runs now.
@@ -143,58 +131,16 @@ class Installer:
         with self._sending:
             deliver(self.notebook, self.remote, self.tell)
 
-    def roll_back(self, live: Live, refusal: Refused) -> bool:
-        """Let the version before answer in place of ``live``, whose bytes are refused from now on.
-
-        Returns:
-            Whether it does; else there is none that could, and ``live`` runs on.
-        """
-        previous = self.state.previous
-        if previous is None:
-            return False
-        try:
-            before = load(self.store, previous)
-        except Refused as problem:
-            self.tell("cannot_roll_back", version=previous.version, reason=problem.reason, message=str(problem))
-            return False
-        with self.notebook.lock:
-            if self.live is not live or self.state.previous != previous:
-                return False
-            self._fall_back(refusal, forever=True)
-            self.live = before
-        give_back()
-        return True
-
-    def passed(self, live: Live) -> None:
-        """``live`` has stood its trial."""
-        with self.notebook.lock:
-            if self.live is live:
-                self.notebook.move(moves.passed)
-        self.tell("passed", version=live.version.version)
-
-    def refuse_candidate(self, candidate: Candidate, refusal: Refused) -> None:
-        """The candidate failed a check where it was to run."""
-        damaged = refusal.field in (ranged.DOWNLOAD, DISK)
-        with self.notebook.lock:
-            now = self.state.candidate
-            if now is None or now.version.sha256 != candidate.version.sha256:
-                return
-            self.notebook.move(moves.refused, candidate.version, refusal, forever=not damaged)
-            if damaged:
-                self.notebook.move(moves.staged, None)
-                self.store.bundle(candidate.version.sha256).unlink(missing_ok=True)
-        self.tell("candidate_refused", version=candidate.version.version, reason=refusal.reason, message=str(refusal))
-
     def _install(self, offer: Offer) -> bool:
         version = offer.version
         with self.notebook.lock:
             if self.live is not None and version.sha256 == self.live.version.sha256:
-                self._switch(Live(moves.remembered(self.state, version), self.live.runtime))
+                self.slots.switch(Live(remembered(self.state, version), self.live.runtime))
                 return False
-            self._check_refused(version)
+            self.slots.check(version)
         base = base_of(self.notebook, offer)
         live = self._bring(offer)
-        self._switch(live, base if base in held(self.notebook) else "")
+        self.slots.switch(live, base if base in held(self.notebook) else "")
         give_back()
         size, delta = offer.size_bytes, live.version.delta_bytes or None
         self.tell("installed", version=version.version, size_bytes=size, sha256=version.sha256, delta_bytes=delta)
@@ -233,31 +179,11 @@ class Installer:
             self.unsigned |= refusal.reason is Reason.TARGET_NOT_SIGNED
             raise
 
-    def _switch(self, live: Live, base: str = "") -> None:
-        with self.notebook.lock:
-            self._check_refused(live.version)  # it may have been taken back meanwhile
-            self.notebook.move(moves.installed, live.version, base)
-            self.live = live
-        self.store.tidy(self.state)  # also what a death after an earlier switch left behind
-
-    def _fall_back(self, refusal: Refused, *, forever: bool) -> None:
-        assert self.state.current is not None
-        version = self.state.current.version
-        self.notebook.move(moves.rolled_back, refusal, forever=forever)
-        self.tell("rolled_back", version=version, reason=refusal.reason, message=str(refusal))
-
-    def _helped(self) -> bool:
-        """Ask for another version first, where the only one here does not start well."""
+    def _ask(self) -> None:
         try:
             self.update()
         except (Refused, ServerRefused, ServerUnreachable) as error:
             self.tell("waiting", message=str(error))
-        return self.live is not None
-
-    def _check_refused(self, version: Installed) -> None:
-        problem = self.state.refused.get(version.sha256)
-        if problem is not None:
-            raise Refused(Reason.VERSION_REFUSED_BEFORE, field="version", name=version.version, problem=problem)
 
     def _check_model(self) -> None:
         current = self.state.current

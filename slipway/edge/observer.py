@@ -3,7 +3,6 @@
 Nothing here may stop an answer: where a disk is full or a file is damaged, less is noticed, and the answers go on.
 """
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -14,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from slipway.bundle.archive import Bundle
-from slipway.edge import drift as drifting
-from slipway.edge import home as homes
 from slipway.edge import notes as noting
-from slipway.edge.drift import Drift
-from slipway.edge.home import Home
-from slipway.edge.notes import Notes
+from slipway.edge import watch as watching
+from slipway.edge.drift import BATCH, Drift
+from slipway.edge.home_file import reference_in
 from slipway.edge.sharing import NOTHING, Sharing
+from slipway.edge.watch import Watch
 from slipway.errors import Refused
 from slipway.spec import TaskSpec
 
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from slipway.edge.sharing import Keep
     from slipway.edge.upload import Sent, Uploader
 
-BATCH = drifting.BATCH  # windows that are looked at together
-FIRST_WINDOWS = 512  # of a version without a reference: they are its home
 KEPT_S = 300.0  # between two writes of what was noticed
 
 Array = npt.NDArray[Any]
@@ -62,35 +58,32 @@ class Observer:
         self._folder, self._keep, self._sharing = folder, keep, sharing or Sharing()
         self._random, self._clock, self._tell = random, clock, tell
         self._lock = threading.RLock()
-        self._version, self._task = "", None  # type: tuple[str, TaskSpec | None]
-        self._home: Home | None = None
-        self._recent = np.empty((0, 0))
-        self._first: Array = np.empty((0, 0))
+        self._watch: Watch | None = None  # of what answers
         self._waiting: list[tuple[Array, Array]] = []
         self._ring: Ring | None = None
         self._uploader: Uploader | None = None
-        self._noted = clock()
+        self._noted, self._waited_s = clock(), 0.0
         self.window_count = 0
 
     def answers(self, sha256: str, bundle: Bundle) -> None:
         """From now on a bundle answers, known by its hash: what was noticed of it before is remembered."""
         with self._lock:
-            if sha256 == self._version:
+            before, task = self._watch, bundle.manifest.task
+            if before is not None and sha256 == before.version:
                 return
             self._look()
-            if self._task != bundle.manifest.task:
+            if before is None or before.task != task:
                 self._close()
-                self._task = bundle.manifest.task
-                self._open(self._task)
-            self._version, self._home = sha256, reference_in(bundle)
-            self._recall()
+                self._open(task)
+            self._watch = self._recalled(watching.begun(sha256, task, reference_in(bundle)))
 
     def saw(self, window: Array, logits: Array) -> None:
         """Take in a window (time, channels) and what was answered to it (classes or outputs,)."""
         with self._lock:
-            if self._task is None:
+            if self._watch is None:
                 return
             self.window_count += 1
+            self._waited_s = self._waited_s if self._waiting else self._clock()
             self._waiting.append((np.array(window, np.float32), np.array(logits, np.float32)))
             if self._ring is not None:
                 try:
@@ -113,7 +106,9 @@ class Observer:
     def share(self, datasets: "Datasets", device_id: str) -> "Sent | None":
         """Tell a server what is due, as ``Uploader.round``; it may take long, and answers go on meanwhile."""
         uploader = self._uploader
-        return None if uploader is None else uploader.round(datasets, device_id, self.drift())
+        with self._lock:
+            since_s = 0.0 if self._watch is None else watching.since_s(self._watch)
+        return None if uploader is None else uploader.round(datasets, device_id, self.drift(), since_s)
 
     def close(self) -> None:
         """Put all on the disk."""
@@ -123,30 +118,22 @@ class Observer:
     def _look(self) -> None:
         """Look at what waits."""
         waiting, self._waiting = self._waiting, []
-        if not waiting or self._task is None:
+        before = self._watch
+        if not waiting or before is None:
             return
         windows, logits = (np.stack(each) for each in zip(*waiting, strict=True))
         if self._uploader is not None:
-            self._uploader.gather(windows)
+            self._uploader.gather(windows, self._waited_s)
         if len(windows) == BATCH:
-            self._watch(homes.measured(self._task, windows, logits))
+            self._watch = watching.seen(before, windows, logits, self._waited_s)
+            if before.home is None and self._watch.home is not None:
+                self._note()
         if not 0 <= self._clock() - self._noted < KEPT_S:
-            self._note()
-
-    def _watch(self, found: Array) -> None:
-        assert self._task is not None
-        if self._home is not None:
-            self._recent = drifting.seen(self._recent, homes.standardised(self._home, found))
-            return
-        self._first = np.concatenate([self._first.reshape(-1, found.shape[1]), found])
-        if len(self._first) >= FIRST_WINDOWS:
-            self._home = homes.home_from(self._task, self._first)
-            self._first, self._recent = np.empty((0, 0)), drifting.nothing_yet(self._home)
             self._note()
 
     def _drift(self) -> Drift | None:
         with self._lock:
-            return None if self._home is None else drifting.drift(self._home, self._recent)
+            return None if self._watch is None else watching.drift(self._watch)
 
     def _open(self, task: TaskSpec) -> None:
         try:
@@ -175,45 +162,19 @@ class Observer:
     def _note(self) -> None:
         """Put what was noticed on the disk; five minutes of it may be lost."""
         self._noted = self._clock()
-        if self._task is None:
+        if self._watch is None:
             return
-        notes: Notes = {"version": self._version, "first": self._first.tolist(), **_told(self._drift())}
-        if self._home is not None:
-            notes |= {"home": json.loads(homes.to_json(self._home)), "recent": drifting.to_json(self._recent)}
         try:
-            noting.write(self._folder, notes)
+            noting.write(self._folder, watching.to_notes(self._watch))
             if self._uploader is not None:
                 self._uploader.keep()
         except OSError as error:
             self._tell("not_kept", message=str(error))
 
-    def _recall(self) -> None:
-        """What was noticed of this version before, where it fits."""
-        assert self._task is not None
-        self._first = np.empty((0, 0))
-        self._recent = drifting.nothing_yet(self._home) if self._home is not None else np.empty((0, 0))
+    def _recalled(self, watch: Watch) -> Watch:
+        """``watch`` and what was noticed of its version before, where that fits."""
         try:
-            notes = noting.read(self._folder)
-            if notes.get("version") != self._version:
-                return
-            if self._home is None and "home" in notes:
-                self._home = homes.from_json(self._task, json.dumps(notes["home"]).encode())
-            if self._home is not None:
-                self._recent = drifting.from_json(self._home, notes["recent"])
-            elif notes["first"]:
-                self._first = np.array(notes["first"], np.float64)
+            return watching.recalled(watch, noting.read(self._folder))
         except (Refused, ValueError, TypeError, KeyError) as error:
             self._tell("forgotten", message=str(error))
-
-
-def reference_in(bundle: Bundle) -> Home | None:
-    """The home that travels in a bundle; None where there is none that can be read."""
-    data = bundle.files.get(homes.REFERENCE_NAME)
-    try:
-        return None if data is None else homes.from_json(bundle.manifest.task, data)
-    except Refused:
-        return None
-
-
-def _told(found: Drift | None) -> Notes:
-    return {"drift": None, "cause": ""} if found is None else {"drift": found.value, "cause": found.cause}
+            return watch

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.fetch import Tell, fetch_bundle, fetch_delta
 from slipway.edge.notebook import Notebook
-from slipway.edge.remote import Delta, Line, Offer
-from slipway.edge.state import Installed
+from slipway.edge.offer import Delta, Offer
+from slipway.edge.remote import Line
+from slipway.edge.state import Installed, needed, remembered
 from slipway.edge.store import DISK
 from slipway.errors import Refused
 from slipway.transport import ServerRefused
@@ -21,7 +22,7 @@ def obtain(notebook: Notebook, remote: Line, offer: Offer, tell: Tell) -> Instal
     """
     version, delta, store = offer.version, offer.delta, notebook.store
     if store.bundle(version.sha256).exists():
-        return moves.remembered(notebook.state, version)
+        return remembered(notebook.state, version)
     if delta is not None and _changed_by(notebook, remote, delta, offer, tell):
         return replace(version, delta_bytes=delta.size_bytes)
     fetch_bundle(store, remote, offer, tell)
@@ -30,7 +31,7 @@ def obtain(notebook: Notebook, remote: Line, offer: Offer, tell: Tell) -> Instal
 
 def held(notebook: Notebook) -> list[str]:
     """SHA-256 of the bundles here, that a delta may start from."""
-    return [sha256 for sha256 in moves.needed(notebook.state) if notebook.store.bundle(sha256).exists()]
+    return [sha256 for sha256 in needed(notebook.state) if notebook.store.bundle(sha256).exists()]
 
 
 def base_of(notebook: Notebook, offer: Offer) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.fetch import Tell
 from slipway.edge.notebook import Notebook
 from slipway.edge.remote import Line

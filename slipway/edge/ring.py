@@ -24,14 +24,12 @@ from pathlib import Path
 import numpy as np
 
 from slipway.edge.ring_file import PAGE_BYTES, opened
+from slipway.edge.ring_limits import chosen, drop_over, make_room, shorten
 from slipway.edge.sharing import Keep
 from slipway.spec import SensorSpec, sensor_to_json
 from slipway.windows import Values
 
 WAITING_BYTES, WAITING_S = 1 << 18, 10.0
-PAGE_DATA = 4000  # bytes of a window that surely fit into one page
-SPARE_PAGES = 8  # inner nodes of the tables
-DROPPED = 16  # windows at once
 LEAST_BYTES = 64 * PAGE_BYTES  # of the file: SQLite's own pages, and room to move
 HOUR_S = 3600
 
@@ -82,7 +80,7 @@ class Ring:
         """
         now = self._clock()
         with self._alone():
-            self._waiting.append((int(now // HOUR_S), np.ascontiguousarray(window, "<f4").tobytes()))
+            self._waiting.append((int(now), np.ascontiguousarray(window, "<f4").tobytes()))
             size_bytes = len(self._waiting) * len(self._waiting[0][1])
             if size_bytes >= self._waiting_bytes or not 0 <= now - self._written < WAITING_S:
                 self._write(now)
@@ -114,8 +112,11 @@ class Ring:
         """Whether a parcel was opened and has not arrived."""
         return bool(self._ask("SELECT EXISTS (SELECT 1 FROM window WHERE parcel IS NOT NULL)"))
 
-    def parcel(self, limit: int) -> Parcel | None:
+    def parcel(self, limit: int, since_s: float = 0.0) -> Parcel | None:
         """What is to be sent: the parcel that is on its way, else the oldest ``limit`` unsent windows; None if none.
+
+        Args:
+            since_s: windows that came before are left where they are, in seconds since 1970.
 
         A parcel that was opened stays the same through kills and power cuts, and the ring drops none of it.
         """
@@ -128,8 +129,8 @@ class Ring:
                 with self._file:
                     self._file.execute(
                         "UPDATE window SET parcel = ? WHERE id IN"
-                        " (SELECT id FROM window WHERE sent = 0 ORDER BY id LIMIT ?)",
-                        (upload_id, limit),
+                        " (SELECT id FROM window WHERE sent = 0 AND second >= ? ORDER BY id LIMIT ?)",
+                        (upload_id, int(since_s), limit),
                     )
                 self._synced()  # before the server hears of it
             query = "SELECT id, crc, samples FROM window WHERE parcel = ? ORDER BY id"
@@ -153,52 +154,13 @@ class Ring:
         if not waiting:
             return
         with self._file:
-            self._make_room(sum(len(samples) // PAGE_DATA + 1 for _, samples in waiting))
-            for hour, samples in waiting:
-                if self._chosen(hour):
-                    row = (hour, zlib.crc32(samples), samples)
-                    self._file.execute("INSERT INTO window (hour, crc, samples) VALUES (?, ?, ?)", row)
-            self._drop()
-        over = self._pragma("page_count") - self._pages
-        if over > 0:  # as where less is to be kept than before
-            self._file.executescript(f"PRAGMA incremental_vacuum({over});")  # execute frees one page only
-
-    def _chosen(self, hour: int) -> bool:
-        """Whether a window of ``hour`` comes in; one that was in its place goes.
-
-        Reference: Vitter 1985, Random sampling with a reservoir, algorithm R.
-        """
-        if not self.keep.hourly:
-            return True
-        query = "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET count = count + 1 RETURNING count"
-        (seen,) = self._file.execute(query, (hour,)).fetchone()
-        self._file.execute("DELETE FROM seen WHERE hour < ?", (hour,))
-        place = int(self._random() * seen)
-        if seen <= self.keep.hourly:
-            return True
-        if place >= self.keep.hourly:
-            return False
-        query = "SELECT id FROM window WHERE hour = ? AND parcel IS NULL ORDER BY id LIMIT 1 OFFSET ?"
-        found = self._file.execute(query, (hour, place)).fetchone()
-        if found is not None:
-            self._file.execute("DELETE FROM window WHERE id = ?", found)
-        return found is not None
-
-    def _drop(self, least: int = 0) -> None:
-        """Remove the oldest windows over the count, or ``least`` of them; none of a parcel that is on its way."""
-        (count,) = self._file.execute("SELECT count(*) FROM window").fetchone()
-        over = max(least, count - self.keep.count if self.keep.count else 0)
-        if over > 0:
-            query = "DELETE FROM window WHERE id IN (SELECT id FROM window WHERE parcel IS NULL ORDER BY id LIMIT ?)"
-            self._file.execute(query, (over,))
-
-    def _make_room(self, pages: int) -> None:
-        """Drop the oldest windows until so many pages are free: those are used again, and the file does not grow."""
-        while self._pragma("page_count") - self._pragma("freelist_count") + pages + SPARE_PAGES > self._pages:
-            before = self._file.total_changes
-            self._drop(DROPPED)
-            if self._file.total_changes == before:
-                return
+            make_room(self._file, [len(samples) for _, samples in waiting], self._pages)
+            for second, samples in waiting:
+                if chosen(self._file, second // HOUR_S, self.keep.hourly, self._random):
+                    row = (second, zlib.crc32(samples), samples)
+                    self._file.execute("INSERT INTO window (second, crc, samples) VALUES (?, ?, ?)", row)
+            drop_over(self._file, self.keep.count)
+        shorten(self._file, self._pages)
 
     def _arrays(self, rows: list[tuple[int, int, bytes]]) -> Values:
         sound = [samples for _, crc, samples in rows if zlib.crc32(samples) == crc]
@@ -222,9 +184,6 @@ class Ring:
     def _ask(self, query: str) -> int:
         with self._alone():
             return int(self._file.execute(query).fetchone()[0])
-
-    def _pragma(self, name: str) -> int:
-        return int(self._file.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @contextmanager

@@ -3,12 +3,12 @@
 import sqlite3
 from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 PAGE_BYTES = 4096
 JOURNAL_PAGES = 256
 
 _TABLES = """
-CREATE TABLE window (id INTEGER PRIMARY KEY, hour INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
+CREATE TABLE window (id INTEGER PRIMARY KEY, second INTEGER NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
                      parcel TEXT, crc INTEGER NOT NULL, samples BLOB NOT NULL);
 CREATE INDEX window_parcel ON window (parcel) WHERE parcel IS NOT NULL;
 CREATE TABLE seen (hour INTEGER PRIMARY KEY, count INTEGER NOT NULL);

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from slipway.edge.remote import Delta, Offer
+from slipway.edge.offer import Delta, Offer
 from slipway.trust import refusals
 from slipway.trust.pieces import Pieces as Pieces  # what ``pinned`` is given
 from slipway.trust.source import Source

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.fetch import Tell
 from slipway.edge.notebook import Notebook
 from slipway.edge.obtain import base_of, obtain
-from slipway.edge.remote import Beside, Line, Offer, check_candidate
+from slipway.edge.offer import Beside, Offer, check_candidate
+from slipway.edge.remote import Line
 from slipway.edge.state import Candidate
 from slipway.errors import Reason, Refused
 from slipway.transport import ServerRefused

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable
 
-from slipway.edge import notify
-from slipway.edge import state as moves
+from slipway.edge import moves, notify
 from slipway.edge.install import Installer
 from slipway.edge.monitor import Monitor, Told
 from slipway.edge.report import Sums
-from slipway.edge.state import State
+from slipway.edge.state import State, on_trial
 
 OUTBOX_LIMIT = 32  # reports on health that wait; while there are more, the next one grows instead
 
@@ -65,17 +64,17 @@ class Tend:
     def _judge(self) -> None:
         installer, monitor = self._installer, self._monitor
         live = installer.live
-        if live is None or not moves.on_trial(installer.state, live.version.sha256):
+        if live is None or not on_trial(installer.state, live.version.sha256):
             return
         refusal = monitor.failed(live)
         if refusal is not None and self._cannot != live.version.sha256:
-            if installer.roll_back(live, refusal):
+            if installer.slots.roll_back(live, refusal):
                 self._due()
             else:
                 self._cannot = live.version.sha256
                 installer.tell("fails", version=live.version.version, reason=refusal.reason, message=str(refusal))
         elif refusal is None and monitor.stood(live):
-            installer.passed(live)
+            installer.slots.passed(live)
 
     def _keep_alive(self) -> None:
         """Tell the service manager that we live, unless one window has waited for its answer too long."""

@@ -1,19 +1,17 @@
 """The part of ``slipway.v1.Datasets`` that devices use. What goes on to the server is the operator's policy."""
 
 import hashlib
-import uuid
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
 
-from slipway import statistics
 from slipway.client.convert import to_value
 from slipway.client.datasets import statistics_of
 from slipway.client.values import Dataset
 from slipway.errors import Reason, Refused
-from slipway.gateway import datasets, uploads
+from slipway.gateway import convert, datasets, uploads
 from slipway.gateway.batches import answer_bytes, checked
 from slipway.gateway.ledger import Ledger
 from slipway.gateway.lot import chosen
@@ -22,13 +20,9 @@ from slipway.gateway.policy import Limits, Policy
 from slipway.gateway.rim import answering, patient
 from slipway.gateway.uploads import Drawn, Upload
 from slipway.spec import check_name
-from slipway.statistics import ChannelStatistics
 from slipway.v1 import datasets_pb2 as pb
 from slipway.v1.datasets_pb2_grpc import DatasetsServicer
 from slipway.windows import Answers, Values
-
-COUNT_LIMIT = 1 << 40
-SPEC_LIMIT_BYTES = 64 << 10
 
 
 class Collecting(DatasetsServicer):
@@ -50,14 +44,7 @@ class Collecting(DatasetsServicer):
         self._open("dataset_id")
         dataset_id = check_name(request.dataset_id, "dataset_id")
         self._check_writer(context, dataset_id, "dataset_id")
-        if request.dataset.ByteSize() > SPEC_LIMIT_BYTES:
-            size = f"{request.dataset.ByteSize()} bytes"
-            raise Refused(Reason.LIMIT_EXCEEDED, field="dataset", found=size, limit=SPEC_LIMIT_BYTES)
-        given = request.dataset
-        message = pb.Dataset(name=f"datasets/{dataset_id}", display_name=given.display_name, sensor=given.sensor)
-        message.classes.extend(given.classes)
-        message.outputs.extend(given.outputs)
-        to_value(message)  # refuses a sensor that cannot be
+        message = convert.new_dataset(dataset_id, request.dataset)
         upstream_id = self._policy.dataset or dataset_id
         made = await to_thread(self._ledger.run, datasets.create, message, upstream_id, self._limits)
         return _seen_by(context, made)
@@ -65,7 +52,7 @@ class Collecting(DatasetsServicer):
     @answering
     async def GetDataset(self, request: pb.GetDatasetRequest, context: Any) -> pb.Dataset:
         """A device's dataset, with what the device has sent so far."""
-        dataset_id = _dataset_id(request.name, "name")
+        dataset_id = convert.dataset_id(request.name, "name")
         self._check_writer(context, dataset_id, "name")
         return _seen_by(context, await to_thread(self._ledger.run, datasets.get, dataset_id))
 
@@ -73,13 +60,11 @@ class Collecting(DatasetsServicer):
     async def UploadStatistics(self, request: pb.UploadStatisticsRequest, context: Any) -> pb.Dataset:
         """Merge moments with those of the site."""
         self._open("dataset")
-        dataset_id = _dataset_id(request.dataset, "dataset")
+        dataset_id = convert.dataset_id(request.dataset, "dataset")
         self._check_writer(context, dataset_id, "dataset")
-        request_id = _uuid(request.request_id, "request_id")
+        request_id = convert.uuid_text(request.request_id, "request_id")
         found = await to_thread(self._ledger.run, datasets.get, dataset_id, "dataset")
-        given = request.statistics
-        moments = ChannelStatistics(given.count, tuple(given.mean), tuple(given.sum_squared_deviation))
-        statistics.check(moments, len(found.sensor.channels))
+        moments = convert.moments(request, len(found.sensor.channels))
         key = (request_id, hashlib.sha256(request.SerializeToString(deterministic=True)).hexdigest())
         merged = await to_thread(self._ledger.run, datasets.add_statistics, dataset_id, moments, key, self._clock())
         return _seen_by(context, merged)
@@ -91,7 +76,7 @@ class Collecting(DatasetsServicer):
         requests = patient(requests, self._limits.silence_s)
         upload, dataset = await self._begun(requests, context)
         if upload.complete:
-            return _upload_to(upload)
+            return convert.upload_to(upload)
         async for request in requests:
             if not request.HasField("batch"):
                 raise Refused(Reason.FIELD_REQUIRED, field="batch")
@@ -99,18 +84,18 @@ class Collecting(DatasetsServicer):
         if not upload.complete:
             words = {"found": upload.committed_count, "expected": upload.window_count}
             raise Refused(Reason.UPLOAD_INCOMPLETE, field="batch", **words)
-        return _upload_to(upload)
+        return convert.upload_to(upload)
 
     @answering
     async def GetUpload(self, request: pb.GetUploadRequest, context: Any) -> pb.Upload:
         """How far an upload has come."""
         name, _, upload_id = request.name.partition("/uploads/")
-        dataset_id = _dataset_id(name, "name")
+        dataset_id = convert.dataset_id(name, "name")
         self._check_writer(context, dataset_id, "name")
-        upload = await to_thread(self._ledger.run, uploads.upload_of, _uuid(upload_id, "name"))
+        upload = await to_thread(self._ledger.run, uploads.upload_of, convert.uuid_text(upload_id, "name"))
         if upload is None or upload.dataset_id != dataset_id:
             raise Refused(Reason.UPLOAD_NOT_FOUND, field="name", name=request.name)
-        return _upload_to(upload)
+        return convert.upload_to(upload)
 
     def _check_writer(self, context: Any, dataset_id: str, field: str) -> None:
         """Devices write to their own dataset, and to the site's."""
@@ -126,19 +111,11 @@ class Collecting(DatasetsServicer):
             header = request.header
             if not request.HasField("header") or not header.HasField("sensor"):
                 raise Refused(Reason.FIELD_REQUIRED, field="header")
-            dataset_id = _dataset_id(header.dataset, "header.dataset")
+            dataset_id = convert.dataset_id(header.dataset, "header.dataset")
             self._check_writer(context, dataset_id, "header.dataset")
             message = await to_thread(self._ledger.run, datasets.get, dataset_id, "header.dataset")
             dataset: Dataset = to_value(message)
-            if to_value(header.sensor) != dataset.sensor:
-                words = {"problem": "differs from the dataset's", "found": to_value(header.sensor)}
-                remedy = "Create a dataset for this sensor."
-                raise Refused(Reason.FIELD_INVALID, field="header.sensor", **words, remedy=remedy)
-            if not 0 < header.window_count <= COUNT_LIMIT:
-                words = {"problem": f"needs 1 to {COUNT_LIMIT}", "found": header.window_count}
-                remedy = "Announce the windows of the whole upload."
-                raise Refused(Reason.FIELD_INVALID, field="header.window_count", **words, remedy=remedy)
-            new = Upload(_uuid(header.upload_id, "header.upload_id"), dataset_id, header.window_count, 0, None)
+            new = convert.new_upload(header, dataset)
             room = self._room_bytes(header.window_count, dataset)
             return await to_thread(
                 self._ledger.run, uploads.open_upload, new, self._limits, room, self._clock()
@@ -181,25 +158,3 @@ def _seen_by(context: Any, message: pb.Dataset) -> pb.Dataset:
     shown.classes.extend(message.classes)
     shown.outputs.extend(message.outputs)
     return shown
-
-
-def _upload_to(upload: Upload) -> pb.Upload:
-    return pb.Upload(
-        name=f"datasets/{upload.dataset_id}/uploads/{upload.id}",
-        state=pb.Upload.COMPLETE if upload.complete else pb.Upload.RECEIVING,
-        committed_count=upload.committed_count,
-        window_count=upload.window_count,
-    )
-
-
-def _dataset_id(name: str, field: str) -> str:
-    return check_name(name.removeprefix("datasets/"), field)
-
-
-def _uuid(text: str, field: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        remedy = "Choose a UUID, and send it again only to repeat the same request."
-        words = {"problem": "needs a UUID", "found": repr(text), "remedy": remedy}
-        raise Refused(Reason.FIELD_INVALID, field=field, **words) from None

@@ -3,7 +3,8 @@
     targets/<sha256>         whole, its hash checked
     targets/<sha256>.part    what came so far
 
-Devices read along while a target comes: they check what they get themselves. What was used longest ago goes first.
+Devices read along while a target comes: they check what they get themselves. Where it goes on from what an earlier
+attempt left, they wait until its hash was checked. What was used longest ago goes first.
 """
 
 import asyncio
@@ -105,11 +106,11 @@ class Targets:
         while end is None or at < end:
             await held.past(at)
             have = held.have if end is None else min(held.have, end)
-            if at >= have:
+            data = await to_thread(os.pread, held.handle, min(PIECE_BYTES, have - at), at) if at < have else b""
+            if not data:  # there is no more, or another attempt has begun afresh
                 if held.error is not None:
                     raise held.error
                 break
-            data = await to_thread(os.pread, held.handle, min(PIECE_BYTES, have - at), at)
             if digest is not None:
                 digest.update(data)
             yield at, data

@@ -18,7 +18,8 @@ from slipway.bundle.manifest import EXTRA
 from slipway.bundle.runtime import Runtime
 from slipway.delta import codec
 from slipway.edge import home as homes
-from slipway.edge.observer import reference_in
+from slipway.edge import home_file
+from slipway.edge.home_file import reference_in
 from slipway.errors import Refused
 from slipway.spec import Channel, SensorSpec, TaskSpec
 from tests.export.examples import example, windows
@@ -79,7 +80,7 @@ def test_it_is_small_whatever_the_task(channels: int, outputs: int, seed: int) -
     logits = chance.normal(-1e-5, 1e-7, (40, task.answer_size)).astype(np.float32)
     data = reference.of(values, logits, task)
     assert len(data) <= reference.LIMIT_BYTES
-    assert homes.to_json(homes.from_json(task, data)) == data
+    assert home_file.to_json(home_file.from_json(task, data)) == data
 
 
 def test_too_few_windows_give_none(graph: bytes) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slipway.cli.edge_view import as_values, rows
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.report import Sums
 from slipway.edge.state import Candidate, Installed, State
 from slipway.edge.store import Store

@@ -153,7 +153,7 @@ def take_back(lab: Lab, folder: Path) -> None:
         installer.start()
         assert installer.live is not None
         refusal = Refused(Reason.SELF_TEST_FAILED, field="health", found="1.0", expected="2.0", limit="0.1", name="2")
-        assert installer.roll_back(installer.live, refusal)
+        assert installer.slots.roll_back(installer.live, refusal)
 
 
 def only(*versions: int) -> Callable[[Lab, Path], None]:

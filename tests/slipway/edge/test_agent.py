@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slipway.edge import agent as agents
+from slipway.edge import pauses
 from slipway.edge.agent import Agent
 from slipway.edge.install import Installer
 from slipway.edge.remote import Remote
@@ -23,7 +23,7 @@ PATIENCE_S = 30.0
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "RETRY_LIMIT_S", 0.1)
+    monkeypatch.setattr(pauses, "RETRY_LIMIT_S", 0.1)
 
 
 @contextmanager

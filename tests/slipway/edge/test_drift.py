@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from slipway.edge import drift as drifting
 from slipway.edge import home as homes
+from slipway.edge import home_file
 from slipway.edge.drift import BATCH, Drift
 from slipway.edge.home import Home
 from slipway.errors import Reason, Refused
@@ -166,9 +167,9 @@ def test_many_channels_are_watched_as_groups() -> None:
 def test_home_and_memory_survive_json(seed: int, task: TaskSpec) -> None:
     values = stream(64, seed, task=task)
     home = homes.home_of(task, values, answered(values))
-    data = homes.to_json(home)
-    again = homes.from_json(task, data)
-    assert homes.to_json(again) == data
+    data = home_file.to_json(home)
+    again = home_file.from_json(task, data)
+    assert home_file.to_json(again) == data
     np.testing.assert_array_equal(again.mean, home.mean)
     recent = homes.standardised(home, homes.measured(task, values, answered(values))).reshape(2, 32, -1).mean(1)
     told = json.loads(json.dumps(drifting.to_json(recent)))
@@ -186,20 +187,20 @@ def test_home_and_memory_survive_json(seed: int, task: TaskSpec) -> None:
         lambda fields: fields["mean"].__setitem__(0, float("nan")),
         lambda fields: fields["mean"].__setitem__(0, "a"),
         lambda fields: fields.update(quantiles=3),
-        lambda fields: fields.update(more="x" * homes.LIMIT_BYTES),
+        lambda fields: fields.update(more="x" * home_file.LIMIT_BYTES),
     ],
 )
 def test_a_home_that_makes_no_sense_is_refused(home: Home, spoil) -> None:
-    fields = json.loads(homes.to_json(home))
+    fields = json.loads(home_file.to_json(home))
     spoil(fields)
     with pytest.raises(Refused) as refusal:
-        homes.from_json(TASK, json.dumps(fields).encode())
+        home_file.from_json(TASK, json.dumps(fields).encode())
     assert refusal.value.reason in (Reason.FIELD_INVALID, Reason.LIMIT_EXCEEDED)
 
 
 def test_a_home_of_another_task_is_refused(home: Home) -> None:
     with pytest.raises(Refused):
-        homes.from_json(REGRESSION, homes.to_json(home))
+        home_file.from_json(REGRESSION, home_file.to_json(home))
 
 
 def test_too_few_windows_are_no_home() -> None:
@@ -207,3 +208,33 @@ def test_too_few_windows_are_no_home() -> None:
     with pytest.raises(Refused) as refusal:
         homes.home_of(TASK, values, answered(values))
     assert refusal.value.reason == Reason.DATASET_EMPTY
+
+
+def remembered(home: Home, windows: np.ndarray) -> np.ndarray:
+    """What a device remembers of windows, oldest first."""
+    recent = drifting.nothing_yet(home)
+    for at in range(0, len(windows) - BATCH + 1, BATCH):
+        part = windows[at : at + BATCH]
+        recent = drifting.seen(recent, homes.standardised(home, homes.measured(home.task, part, answered(part))))
+    return recent
+
+
+@pytest.mark.parametrize("before", [64, 333, 480])
+def test_the_windows_since_it_began_to_drift_are_told_apart(home: Home, before: int) -> None:
+    for seed in range(1, 11):
+        values = stream(1024, seed)
+        values[before:, :, 1] += 6.0
+        clean = drifting.onset(home, remembered(home, values)) * BATCH
+        assert before <= clean <= before + 3 * BATCH
+
+
+def test_where_all_of_it_is_away_from_home_all_of_it_counts(home: Home) -> None:
+    for seed in range(1, 11):
+        assert drifting.onset(home, remembered(home, stream(1024, seed) + np.float32(6.0))) == 0
+    assert drifting.onset(home, drifting.nothing_yet(home)) == 0
+
+
+def test_a_device_that_comes_home_has_no_beginning(home: Home) -> None:
+    values = stream(1024, 1)
+    values[:900, :, 1] += 6.0
+    assert drifting.onset(home, remembered(home, values)) == 0

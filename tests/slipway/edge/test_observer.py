@@ -13,12 +13,14 @@ from slipway.bundle import archive
 from slipway.bundle.archive import Bundle, pack
 from slipway.bundle.manifest import EXTRA, Manifest, file_entry
 from slipway.client import Client
-from slipway.edge import home as homes
 from slipway.edge import notes as noting
-from slipway.edge.observer import FIRST_WINDOWS, KEPT_S, Observer
+from slipway.edge.home import home_of
+from slipway.edge.home_file import REFERENCE_NAME, to_json
+from slipway.edge.observer import KEPT_S, Observer
 from slipway.edge.ring import Ring
-from slipway.edge.sharing import Keep, Sharing
+from slipway.edge.sharing import Keep, Sharing, ask
 from slipway.edge.upload import Sent
+from slipway.edge.watch import FIRST_WINDOWS
 from slipway.spec import Channel, SensorSpec, TaskSpec
 from tests.slipway.edge.bundles import CLASSES, SENSOR, bundle
 from tests.slipway.edge.test_ring import Clock
@@ -42,10 +44,10 @@ def opened(version: int, reference: bytes | None = None) -> Bundle:
     if reference is None:
         return plain
     old = plain.manifest
-    files = {**plain.files, homes.REFERENCE_NAME: reference}
+    files = {**plain.files, REFERENCE_NAME: reference}
     manifest = Manifest(
         **{name: getattr(old, name) for name in ("model", "version", "task", "precision", "self_test_tolerance")},
-        files={**old.files, homes.REFERENCE_NAME: file_entry(EXTRA, reference)},
+        files={**old.files, REFERENCE_NAME: file_entry(EXTRA, reference)},
     )
     return archive.read(pack(manifest, files))
 
@@ -53,7 +55,7 @@ def opened(version: int, reference: bytes | None = None) -> Bundle:
 @pytest.fixture(scope="module")
 def reference() -> bytes:
     values = windows(2048, 99)
-    return homes.to_json(homes.home_of(TASK, values, logits(values)))
+    return to_json(home_of(TASK, values, logits(values)))
 
 
 @pytest.fixture
@@ -221,3 +223,42 @@ def test_what_is_on_the_disk_is_small(start: Start, reference: bytes) -> None:
     observer.close()
     notes = (start.folder / "drift.json").read_bytes()
     assert json.loads(notes)["version"] == "a" * 64 and len(notes) < 10_000
+
+
+def pass_by(observer: Observer, clock: Clock, values: np.ndarray) -> None:
+    """A second for each batch of windows."""
+    for at in range(0, len(values), 32):
+        clock.now += 1
+        see(observer, values[at : at + 32])
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_drift_is_told_by_the_windows_since_it_began_and_the_rest_to_who_asks(
+    start: Start, client: Client, reference: bytes, clock: Clock, restarted: bool
+) -> None:
+    name = f"since-{restarted}".lower()
+    observer = start(keep=Keep(), sharing=Sharing("windows"))
+    observer.answers("a" * 64, opened(1, reference))
+    pass_by(observer, clock, windows(640, 1))
+    pass_by(observer, clock, windows(640, 2, 3.0))
+    if restarted:
+        observer.close()
+        observer = start(keep=Keep(), sharing=Sharing("windows"))
+        observer.answers("a" * 64, opened(1, reference))
+    sent = observer.share(client.datasets, name)
+    assert sent is not None and 576 <= sent.window_count <= 640
+    ask(start.folder)
+    assert observer.share(client.datasets, name) == Sent(window_count=1280 - sent.window_count)
+
+
+def test_the_same_of_statistics(start: Start, client: Client, reference: bytes, clock: Clock) -> None:
+    observer = start(sharing=Sharing("statistics"))
+    observer.answers("a" * 64, opened(1, reference))
+    pass_by(observer, clock, windows(640, 1))
+    pass_by(observer, clock, windows(640, 2, 3.0))
+    sent = observer.share(client.datasets, "since-statistics")
+    assert sent is not None and 576 <= sent.sample_count / SENSOR.window_length <= 640
+    assert min(client.datasets.get("since-statistics").statistics.mean) > 2.9
+    assert observer.share(client.datasets, "since-statistics") is None
+    ask(start.folder)
+    assert observer.share(client.datasets, "since-statistics") == Sent(), "home was not told, and is forgotten"

@@ -18,12 +18,12 @@ from service.clock import now_us
 from service.domain import Lineage, NewVersion
 from service.identity import profile
 from service.identity.values import Role
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.clock import at_least
 from slipway.edge.install import Installer
 from slipway.edge.remote import Remote
 from slipway.edge.renewal import Renewal
-from slipway.edge.report import Sums
+from slipway.edge.report import Health, Sums
 from slipway.edge.reporting import Reporter
 from slipway.edge.state import State
 from slipway.edge.store import Store
@@ -69,7 +69,7 @@ class Lookout:
     def speaks_as(self, catalogue: Catalogue, device_id: str) -> bool:
         """Whether the server takes a report over the line, as it is open now."""
         number = int(datetime.now(UTC).timestamp() * 1000)
-        self.remote.report_health(device_id, moves.Health(number, VERSION, 1))
+        self.remote.report_health(device_id, Health(number, VERSION, 1))
         return catalogue.read(devices.some, [device_id])[device_id].sequence == number
 
 

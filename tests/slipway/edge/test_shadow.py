@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from slipway.edge import agent as agents
+from slipway.edge import pauses
 from slipway.edge import shadow as shadows
 from slipway.edge.agent import Agent
 from slipway.edge.answer import look, said
@@ -32,7 +33,7 @@ LIMITS = Limits(answer_s=1.0)
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "RETRY_LIMIT_S", 0.05)
+    monkeypatch.setattr(pauses, "RETRY_LIMIT_S", 0.05)
     monkeypatch.setattr(agents, "LOOK_S", 0.02)
     monkeypatch.setattr(shadows, "WINDOWS_PER_S", 1e9)
     monkeypatch.setattr(shadows, "PAUSE_S", 0.01)

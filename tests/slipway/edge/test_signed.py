@@ -10,8 +10,8 @@ import pytest
 from service.trust import roles
 from service.trust.entries import content_of
 from slipway.delta import codec
+from slipway.edge.offer import Delta, Offer
 from slipway.edge.pinned import need_trust, pin, trust_of
-from slipway.edge.remote import Delta, Offer
 from slipway.edge.signed import SignedUpdates
 from slipway.edge.state import Installed
 from slipway.errors import Reason, Refused

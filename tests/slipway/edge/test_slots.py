@@ -13,11 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.install import Installer
-from slipway.edge.remote import Beside, Offer
+from slipway.edge.offer import Beside, Offer
 from slipway.edge.report import Sums
-from slipway.edge.state import START_LIMIT, Installed, State
+from slipway.edge.state import START_LIMIT, Installed, State, on_trial
 from slipway.edge.state_file import from_bytes, to_bytes
 from slipway.edge.store import Store
 from slipway.errors import Reason, Refused
@@ -110,7 +110,7 @@ class Device(RuleBasedStateMachine):
         candidate = self.device.state.candidate
         if candidate is not None and not good:
             refusal = Refused(Reason.SELF_TEST_FAILED, field="rover", found=1, limit=0)
-            self.device.refuse_candidate(candidate, refusal)
+            self.device.slots.refuse_candidate(candidate, refusal)
 
     @rule(death=st.integers(0, 8))
     def it_updates(self, death: int) -> None:
@@ -146,7 +146,7 @@ class Device(RuleBasedStateMachine):
     @rule()
     def its_trial_is_over(self) -> None:
         assert self.device.live is not None
-        self.device.passed(self.device.live)
+        self.device.slots.passed(self.device.live)
 
     @precondition(lambda self: self.device.live is not None)
     @rule()
@@ -155,7 +155,7 @@ class Device(RuleBasedStateMachine):
         assert live is not None
         refusal = Refused(Reason.HEALTH_GATE, field="version", name=live.version.version, problem="it crashes")
         had = self.device.state.previous
-        assert self.device.roll_back(live, refusal) == (had is not None)
+        assert self.device.slots.roll_back(live, refusal) == (had is not None)
 
     @rule()
     def it_reports(self) -> None:
@@ -205,7 +205,7 @@ def test_a_state_of_the_first_release_goes_on_as_what_it_meant() -> None:
     }
     state = from_bytes(json.dumps(old).encode())
     assert state.current is not None and state.current.version == "models/rover/versions/2"
-    assert not moves.on_trial(state, "2" * 64), "what ran before there were trials has stood its own"
+    assert not on_trial(state, "2" * 64), "what ran before there were trials has stood its own"
     assert (state.candidate, state.starts, state.sequence, state.healths) == (None, {}, 0, ())
     assert json.loads(to_bytes(state))["format"] == 2
 

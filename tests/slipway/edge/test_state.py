@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.edge import state as moves
-from slipway.edge.state import Installed, State
+from slipway.edge import moves
+from slipway.edge.state import Installed, State, needed
 from slipway.edge.state_file import from_bytes, to_bytes
 from slipway.errors import Reason, Refused
 
@@ -23,7 +23,7 @@ def step(state: State, name: str, version: Installed) -> State:
     if name == "installed":
         return moves.installed(state, version)
     if name == "changed":
-        base = moves.needed(state)[-1:]
+        base = needed(state)[-1:]
         return moves.installed(state, replace(version, delta_bytes=version.serial), *base)
     if name == "delta_refused":
         return moves.delta_refused(state, version, "it is malformed")
@@ -49,13 +49,13 @@ def test_any_history_keeps_the_promises_and_survives_json(history: list[tuple[st
         assert state.current is None or state.previous is None or state.current.sha256 != state.previous.sha256
         if name in ("installed", "changed") and before.current and before.current.sha256 != version.sha256:
             assert state.previous == before.current
-            offered = moves.needed(before)[-1] if name == "changed" else ""
-            assert state.base == (before.base if version.sha256 in moves.needed(before) else offered)
-        if name == "delta_refused" or (name == "refused" and version.sha256 not in moves.needed(before)):
+            offered = needed(before)[-1] if name == "changed" else ""
+            assert state.base == (before.base if version.sha256 in needed(before) else offered)
+        if name == "delta_refused" or (name == "refused" and version.sha256 not in needed(before)):
             assert (state.current, state.previous, state.base) == (before.current, before.previous, before.base)
         installed = {version.sha256 for version in (state.current, state.previous) if version}
-        assert installed <= set(moves.needed(state)) <= installed | {state.base}
-        assert len(moves.needed(state)) <= 3, "what a device must have room for"
+        assert installed <= set(needed(state)) <= installed | {state.base}
+        assert len(needed(state)) <= 3, "what a device must have room for"
     assert from_bytes(to_bytes(state)) == state
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from slipway.edge import state as moves
+from slipway.edge import moves
 from slipway.edge.answer import look
 from slipway.edge.health import Limits
 from slipway.edge.install import Installer
 from slipway.edge.monitor import Monitor
+from slipway.edge.state import on_trial
 from slipway.edge.store import Store
 from slipway.edge.tend import Tend
 from slipway.errors import Reason, Refused
@@ -80,9 +81,9 @@ def test_a_version_that_has_stood_its_trial_stays(installer: Make, repository: R
     device, _, sha256 = second(installer, repository)
     field = Field(device)
     field.see([[1.0, 2.0]] * 3, 9)
-    assert moves.on_trial(device.state, sha256)
+    assert on_trial(device.state, sha256)
     field.see([[1.0, 2.0]] * 3)
-    assert not moves.on_trial(device.state, sha256)
+    assert not on_trial(device.state, sha256)
     field.see(UNDER_ZERO, 20)
     assert device.live is not None and device.live.version.sha256 == sha256
 
@@ -93,7 +94,7 @@ def test_a_trial_passes_with_time_too(installer: Make, repository: Repository) -
     field.see([[1.0, 2.0]] * 3)
     field.now_s += LIMITS.quiet_s
     field.tend.look()
-    assert not moves.on_trial(device.state, sha256)
+    assert not on_trial(device.state, sha256)
 
 
 def test_one_answer_to_every_window_goes_back(installer: Make, repository: Repository) -> None:
@@ -155,7 +156,7 @@ def test_a_start_is_counted_before_the_model_is_loaded(
         counted.append(state.starts[sha256])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("slipway.edge.install.load", crash)
+    monkeypatch.setattr("slipway.edge.slots.load", crash)
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             installer().start()
