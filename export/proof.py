@@ -1,8 +1,9 @@
 """The proof that a graph is the model: its logits on real windows, from ONNX Runtime, against the model's own.
 
 A graph that is not proven is not written. The tolerance on logits bounds every decision, of a rounded graph all but the
-rarest; the share of equal decisions is what a user feels. An int8 graph must also give, without any tolerance, every byte of the integer arithmetic it was
-calibrated in (``export.integer``), in every tensor on the way: that catches a single wrong weight.
+rarest; the share of equal decisions is what a user feels. An int8 graph must also give, without any tolerance, every
+byte of the integer arithmetic it was calibrated in (``export.integer``), in every tensor on the way: that catches a
+single wrong weight.
 """
 
 from collections.abc import Callable
