@@ -1,22 +1,22 @@
 """What many devices told, in one transaction: each rollout is read once, told every report in turn, and kept."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, select, tuple_
 
-from service.catalogue import devices, models, reports, rollout_moves, rollouts
+from service.catalogue import devices, models, policies, reports, rollout_moves, rollouts
 from service.catalogue.devices import Device
 from service.catalogue.reports import Report
 from service.catalogue.rollouts import Staged
 from service.catalogue.tables import versions
+from service.loop.policy import Settings
 from service.rollout import crashes, events, judge
 from service.rollout.events import Happened
 from service.rollout.health import Health
 from slipway.errors import Refused
-
-AWAY_DRIFT = 1.0  # from which on a device is away from home: the limit that drift is measured in
 
 Key: TypeAlias = tuple[str, int]
 
@@ -86,7 +86,7 @@ class _Batch:
         self._happened: dict[Key, list[Happened]] = {}
         self._judged: dict[Key, judge.Rollout] = {}
         self._newcomers: dict[Key, tuple[int, ...]] = {}
-        self._promoted: dict[Key, bool] = {}
+        self._limits: dict[Key, float] = {}
         self._reports: list[Report] = []
 
     def take(self, item: Item) -> Refused | None:
@@ -143,7 +143,7 @@ class _Batch:
             report_us=item.time_us,
         )
         if found is not None and item.health is not None and _compares(found, item):
-            away = item.drift is not None and item.drift >= AWAY_DRIFT and self._was_promoted(found)
+            away = item.drift is not None and item.drift >= self._away_drift(found)
             self._tell(found, replace(item.health, away=away))
 
     def _tell(self, found: Staged, health: Health) -> None:
@@ -156,13 +156,15 @@ class _Batch:
             self._happened[key] += events.settled(waiting, after)
         self._judged[key] = after
 
-    def _was_promoted(self, found: Staged) -> bool:
-        """Whether the gate let the candidate through: without labels its word is what there is."""
+    def _away_drift(self, found: Staged) -> float:
+        """From which drift on the old model's confidence is no measure: where the gate has judged the candidate."""
         key = (found.model_id, found.version)
-        if key not in self._promoted:
+        if key not in self._limits:
             decision = models.version(self._connection, *key, "version").lineage.decision
-            self._promoted[key] = decision is not None and decision.promoted
-        return self._promoted[key]
+            policy = policies.find(self._connection, found.model_id)
+            settings = policy.settings if policy else Settings(target="")
+            self._limits[key] = settings.drift_limit if decision is not None and decision.promoted else math.inf
+        return self._limits[key]
 
     def _begin(self, found: Staged) -> Key:
         """Read a rollout into the batch; one whose channel was moved by others ends here."""

@@ -41,6 +41,7 @@ def run(
     dataset: options.Dataset = "",
     share_every: options.ShareEvery = 1.0,
     share_mb: options.ShareMB = 16.0,
+    share_drift: options.ShareDrift = 1.0,
     as_json: Json = False,
 ) -> None:
     """Run the newest version: answer windows, follow the channel, and go on when the server is away.
@@ -60,7 +61,7 @@ def run(
         from slipway.edge.remote import Remote
         from slipway.edge.sharing import NOTHING, WINDOWS, Keep, Sharing
 
-        sharing = Sharing(share, dataset, share_every * 3600, day_bytes=int(share_mb * 1e6))
+        sharing = Sharing(share, dataset, share_every * 3600, share_drift, int(share_mb * 1e6))
         kept = keep_windows or (16.0 if share == WINDOWS else 0.0)
         keep = Keep(int(kept * 1e6), hourly=keep_per_hour) if kept else None
         observer = Observer(folder, keep=keep, sharing=sharing, random=random.random, tell=installer.tell)

@@ -50,3 +50,4 @@ ShareEvery = Annotated[
     float, typer.Option("--share-every", metavar="HOURS", min=0.0, help="Between two rounds at least.")
 ]
 ShareMB = Annotated[float, typer.Option("--share-mb", metavar="MB", min=0.0, help="Of windows a day at most.")]
+ShareDrift = Annotated[float, typer.Option("--share-drift", metavar="DRIFT", min=0.0, help="From which drift on.")]
