@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from nets.compilation import enable_compilation_cache
-from studies import contact, device, harm, keyword, page, pendulum, rover, run, trigger, wearable
+from studies import contact, device, harm, keyword, loop, page, pendulum, rover, run, trigger, wearable
 from studies.study import Study
 
 OUT = Path("out/studies")
@@ -25,6 +25,7 @@ OTHERS: dict[str, Callable[[Path, Path, int, Console], None]] = {
     "trigger": trigger.study,
     "harm": harm.study,
     "device": device.study,
+    "loop": loop.study,
 }
 
 

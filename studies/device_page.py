@@ -5,7 +5,8 @@ from typing import Any
 
 Record = Mapping[str, Any]
 
-INTRODUCTION = """## On the device
+TITLE = "On the device"
+INTRODUCTION = f"""## {TITLE}
 
 Each task's base, as in the section on harm, becomes an int8 net calibrated on the device's pool without a label.
 """

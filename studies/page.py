@@ -1,12 +1,16 @@
 """``docs/studies.md``: what every study found, from the files below ``out/studies``."""
 
 import json
+import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from studies.device_page import TITLE as DEVICE_TITLE
 from studies.device_page import section as device_section
+from studies.loop_page import TITLE as LOOP_TITLE
+from studies.loop_page import section as loop_section
 from studies.run import table
 from studies.study import Study
 
@@ -34,7 +38,8 @@ Mean ± deviation over seeds of simulation and training. Gains are read from the
 the base over alone at the most labels tried.
 """
 
-HARM = """## Does the gate ship harm?
+HARM_TITLE = "Does the gate ship harm?"
+HARM = f"""## {HARM_TITLE}
 
 Every scenario × method × seed: each method adapts the same base to the device's pool without a label, the gate judges
 all of them together with the effort of a job, and only then the test's labels say what each gained. Bases learn from
@@ -56,6 +61,8 @@ without labels, on signals of people that are among the phone's test subjects wh
 def write(out: Path, page: Path, studies: Mapping[str, Study]) -> None:
     """Write the page from the results below ``out``, and copy their pictures beside it.
 
+    A section whose results are not there stays as it is on the page.
+
     Args:
         out: where ``studies.run`` left its files.
         page: the Markdown file; pictures go to a folder of its name without the ending.
@@ -63,15 +70,24 @@ def write(out: Path, page: Path, studies: Mapping[str, Study]) -> None:
     """
     pictures = page.with_suffix("")
     pictures.mkdir(parents=True, exist_ok=True)
-    parts = [INTRODUCTION]
-    for name in studies:
-        if (out / f"{name}.json").is_file():
-            parts.append(_section(json.loads((out / f"{name}.json").read_text()), out, pictures))
-    if (out / "harm.json").is_file():
-        parts.append(_harm(json.loads((out / "harm.json").read_text()), out, pictures))
-    if (out / "device.json").is_file():
-        parts.append(device_section(json.loads((out / "device.json").read_text())["cells"]))
-    page.write_text("\n".join(parts))
+    kept = _sections(page.read_text()) if page.is_file() else {}
+
+    def made(name: str, title: str, write: Callable[[Mapping[str, Any]], str]) -> str:
+        file = out / f"{name}.json"
+        return write(json.loads(file.read_text())) if file.is_file() else kept.get(title, "")
+
+    parts = [made(name, name, lambda result: _section(result, out, pictures)) for name in studies]
+    parts.append(made("harm", HARM_TITLE, lambda result: _harm(result, out, pictures)))
+    parts.append(made("device", DEVICE_TITLE, lambda result: device_section(result["cells"])))
+    parts.append(made("loop", LOOP_TITLE, lambda result: loop_section(result, out, pictures)))
+    page.write_text("\n".join([INTRODUCTION, *filter(None, parts)]))
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The sections of a page by their titles, each with its title, as they were joined."""
+    parts = re.split(r"^(?=## )", text, flags=re.MULTILINE)[1:]
+    whole = [part.removesuffix("\n") for part in parts[:-1]] + parts[-1:]
+    return {part.splitlines()[0].removeprefix("## "): part for part in whole}
 
 
 def _section(result: Mapping[str, Any], out: Path, pictures: Path) -> str:

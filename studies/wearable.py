@@ -102,15 +102,16 @@ def cut(recording: Recording, hop: int = HOP) -> Domain:
     return Domain(recording.values[rows][pure], votes.argmax(1)[pure].astype(np.int32))
 
 
-def _joined(parts: list[Domain]) -> Domain:
+def joined(parts: list[Domain]) -> Domain:
+    """The windows of all parts, in their order."""
     return Domain(np.concatenate([part.values for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
 def domains(device: int, folder: Path) -> tuple[Domain, Domain]:
     """Pool (subjects 1 to 16) and test (17 to 23) of one device below ``folder``."""
     mine = [one for one in load(folder / NAME / f"{NAME}.npz") if one.device == device]
-    pool = _joined([cut(one) for one in mine if one.subject <= LAST_POOL_SUBJECT])
-    return pool, _joined([cut(one) for one in mine if one.subject > LAST_POOL_SUBJECT])
+    pool = joined([cut(one) for one in mine if one.subject <= LAST_POOL_SUBJECT])
+    return pool, joined([cut(one) for one in mine if one.subject > LAST_POOL_SUBJECT])
 
 
 def pair(source: int, target: int, folder: Path) -> tuple[Domain, Domain, Domain]:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -37,10 +37,12 @@ def server(folder: Path, log: IO[bytes]) -> Iterator[tuple[str, subprocess.Popen
 
 
 @contextmanager
-def edge(address: str, folder: Path, log: IO[bytes]) -> Iterator["Edge"]:
+def edge(
+    address: str, folder: Path, log: IO[bytes], model: str = "rover", options: Sequence[str] = ()
+) -> Iterator["Edge"]:
     """A ``slipway edge run`` that answers the windows it is given."""
-    place = ["--server", address, "--model", "rover", "--folder", folder]
-    command = [SCRIPTS / "slipway", "edge", "run", *place, "--input", "-"]
+    place = ["--server", address, "--model", model, "--folder", folder]
+    command = [SCRIPTS / "slipway", "edge", "run", *place, *options, "--input", "-"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
     try:
         yield Edge(process)
