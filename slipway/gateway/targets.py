@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import time
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -123,7 +124,7 @@ class Targets:
         if sha256 in self._coming:
             return self._coming[sha256]
         with suppress(FileNotFoundError):
-            os.utime(self._path(sha256))
+            _use(self._path(sha256))
             return Held(self._path(sha256), whole=True)
         held = self._coming[sha256] = Held(self._part(sha256), whole=False)
         task = asyncio.create_task(self._fetch(sha256, held))
@@ -156,6 +157,7 @@ class Targets:
 
     def _admit(self, sha256: str) -> None:
         os.replace(self._part(sha256), self._path(sha256))
+        _use(self._path(sha256))
         sync_folder(self._folder)
         self._make_room(spared=sha256)
 
@@ -173,6 +175,12 @@ class Targets:
 
     def _part(self, sha256: str) -> Path:
         return self._folder / f"{sha256}.part"
+
+
+def _use(path: Path) -> None:
+    """Note when a file was used, finer than the system's own clock of files, which ticks every few milliseconds."""
+    now_ns = time.time_ns()
+    os.utime(path, ns=(now_ns, now_ns))
 
 
 def _tell(loop: asyncio.AbstractEventLoop, held: Held, have: int) -> None:
