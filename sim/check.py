@@ -9,11 +9,13 @@ import numpy as np
 
 from sim.check_explain import check_explain
 from sim.generate import windows
-from sim.world import State, Steps, World
+from sim.world import Key, State, Steps, World
 from slipway.errors import Reason, Refused
 from slipway.windows import Answers, Labels, Values, check_values
 
-DRAW_COUNT = 1024  # of the prior, to see that they stay within its parameters' bounds
+DRAW_COUNT = 1024  # of the prior at least, to see that they stay within its parameters' bounds
+
+Drawn = dict[str, Any]  # {name: (count,) or (count, size)} of the prior
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,12 @@ def check_world(world: World, *, seed: int = 0, count: int = 4096, least_share: 
         Refused: FIELD_INVALID, WINDOW_SHAPE_MISMATCH or SAMPLE_NOT_FINITE, naming the function and what it should do.
     """
     _check_prior(world)
-    _check_draws(world, seed)
+    drawing, flying = jax.random.split(jax.random.key(seed))
+    drawn = jax.device_get(world.prior.sample(drawing, max(DRAW_COUNT, world.flight_count)))
+    _check_draws(world, drawn)
     if world.steps is not None:
         _check_step(world, world.steps)
-    _check_made(world, seed)
+    _check_made(world, drawn, flying)
     values, labels = windows(world, jax.random.key(seed), count)
     check_values(values, world.task.sensor, field="observe")
     shares: dict[str, float] = {}
@@ -81,12 +85,12 @@ def _check_prior(world: World) -> None:
         _need(bool(fits), f"prior.{parameter.name}", "is not described", parameter, remedy)
 
 
-def _check_draws(world: World, seed: int) -> None:
+def _check_draws(world: World, drawn: Drawn) -> None:
     """A distribution that breaks its promise is seen in what it draws."""
-    drawn = world.prior.sample(jax.random.key(seed), DRAW_COUNT)
+    count = max(DRAW_COUNT, world.flight_count)
     for parameter in world.prior.parameters:
         values, field = np.asarray(drawn[parameter.name], np.float64), f"prior.{parameter.name}"
-        expected = (DRAW_COUNT,) if parameter.size == 1 else (DRAW_COUNT, parameter.size)
+        expected = (count,) if parameter.size == 1 else (count, parameter.size)
         remedy = "Correct its distribution's quantile."
         _need(values.shape == expected, field, f"draws must have shape {expected}", values.shape, remedy)
         slack = 1e-6 * max(abs(parameter.low), abs(parameter.high))  # float32 rounds
@@ -116,10 +120,10 @@ def _same_state(field: str, before: State, after: State) -> None:
     _need(_kind(before) == _kind(after), field, f"must return {_kind(before)}", _kind(after), remedy)
 
 
-def _check_made(world: World, seed: int) -> None:
+def _check_made(world: World, drawn: Drawn, flying: Key) -> None:
     """Types and shapes of one batch as the world makes it, before anything casts them."""
-    drawing, flying = jax.random.split(jax.random.key(seed))
-    values, labels = jax.device_get(world.simulate(flying, world.prior.sample(drawing, world.flight_count)))
+    one = {name: rows[: world.flight_count] for name, rows in drawn.items()}
+    values, labels = jax.device_get(world.simulate(flying, one))
     _need(values.dtype == np.float32, "windows", "must be float32", values.dtype, "Cast them.")
     check_values(values[:1], world.task.sensor, field="windows")
     outputs = len(world.task.outputs)

@@ -1,6 +1,7 @@
 """Labelled windows by the million: batch after batch of a world's flights, each with its own parameters."""
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import jax
@@ -13,22 +14,28 @@ from slipway.windows import Answers, Values
 DRAWN_BATCHES = 8  # batches whose parameters are drawn at once
 
 
-def batches(world: World, key: Key, prior: Prior | None = None) -> Iterator[tuple[Values, Answers]]:
-    """Windows without end, one batch of flights at a time; every flight has its own parameters.
+def batches(
+    world: World, key: Key, prior: Prior | None = None, count: float = math.inf
+) -> Iterator[tuple[Values, Answers]]:
+    """Windows, one batch of flights at a time; every flight has its own parameters.
 
     Args:
         world: who makes them.
         key: the same key gives the same windows.
         prior: what to draw parameters from; the world's own by default. Another prior needs no new compilation.
+        count: windows that are enough: no batch is made once there are as many. By default there is no end.
 
     Yields:
         Values (count, time, channels) float32 and labels, shuffled within the batch.
     """
     chance = np.random.default_rng(np.asarray(jax.random.key_data(key)))
     made = _made(world, key, world.prior if prior is None else prior)
-    ahead = next(made)
-    while True:
-        now, ahead = ahead, next(made)  # the next batch is worked out while this one is handed over
+    ahead, missing = next(made), count
+    while missing > 0:
+        now = ahead
+        missing -= len(now[1])
+        if missing > 0:
+            ahead = next(made)  # the next batch is worked out while this one is handed over
         values, labels = jax.device_get(now)
         order = chance.permutation(len(labels))
         yield values[order], labels[order]
@@ -55,10 +62,8 @@ def windows(world: World, key: Key, count: int, prior: Prior | None = None) -> t
     values = np.empty((count, *world.task.sensor.window_shape), np.float32)
     labels = np.empty((count, len(world.task.outputs)), np.float32) if world.task.outputs else np.empty(count, np.int32)
     done = 0
-    for some_values, some_labels in batches(world, key, prior):
+    for some_values, some_labels in batches(world, key, prior, count):
         take = min(len(some_labels), count - done)
         values[done : done + take], labels[done : done + take] = some_values[:take], some_labels[:take]
         done += take
-        if done == count:
-            break
     return values, labels

@@ -174,15 +174,18 @@ class Prior:
 def _chances(key: jax.Array, names: list[str], size: int, count: int) -> dict[str, jax.Array]:
     """Uniform numbers, (count,) or (count, size) a name, those of a name from its own key."""
     marks = jnp.asarray([zlib.crc32(name.encode()) for name in names], jnp.uint32)
-    return dict(zip(names, _draw(key, marks, (count,) if size == 1 else (count, size)), strict=True))
+    drawn = _draw(key, marks, (count,) if size == 1 else (count, size))
+    return {name: drawn[number] for number, name in enumerate(names)}
 
 
 @partial(jax.jit, static_argnums=2)
-def _draw(key: jax.Array, marks: jax.Array, shape: tuple[int, ...]) -> list[jax.Array]:
+def _draw(key: jax.Array, marks: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """All names in one array: as many arrays would take several times as long to compile."""
+
     def one(mark: jax.Array) -> jax.Array:
         return jax.random.uniform(jax.random.fold_in(key, mark), shape, jnp.float32, minval=1e-7)
 
-    return list(jax.vmap(one)(marks))
+    return jax.vmap(one)(marks)
 
 
 def _refuse(field: str, problem: str, found: object, remedy: str) -> None:

@@ -36,7 +36,6 @@ LEVELS = np.clip(np.linspace(0, 1, 65), 1 / 256, 255 / 256)  # of the posterior'
 INTERVAL = (0.05, 0.5, 0.95)
 RECORDINGS = 12  # simulated to widen the intervals by
 STUDENT = 1.083  # 95 % quantile of Student's t with so many degrees of freedom, over the normal's
-PROBED = 64  # windows that show which latents matter
 REACH_RECORDINGS = 400
 NOTABLE = 0.1  # correlations below this are not kept
 
@@ -96,9 +95,8 @@ def widened(world: World, prior: Prior, peak: Peak, window_count: int, seed: int
     each = np.repeat(devices, flight_count, axis=0)
     values, labels = world.simulate(flying, placed(prior, jnp.asarray(each, jnp.float32)))
     recorded = [np.asarray(part).reshape(RECORDINGS, -1, *part.shape[1:]) for part in (values, labels)]
-    moving = _moving(world, prior, recorded[0][0])
     found = [
-        errors(*_linearised(world, prior, some, answers, moving)(device), device, peak.correlated)
+        errors(*linearised(world, prior, some, answers)(device), device, peak.correlated)
         for device, some, answers in zip(devices, *recorded, strict=True)
     ]
     wider = STUDENT * np.maximum(1.0, np.sqrt(np.mean(np.square(found), axis=0)))
@@ -108,52 +106,36 @@ def widened(world: World, prior: Prior, peak: Peak, window_count: int, seed: int
 
 def linearised(world: World, prior: Prior, values: Values, labels: Targets) -> Linearised:
     """Latents → residuals and the answers' jacobian, a chunk at a time so that memory stays bounded."""
-    return _linearised(world, prior, values, labels, _moving(world, prior, values))
-
-
-def _linearised(
-    world: World, prior: Prior, values: Values, labels: Targets, moving: npt.NDArray[np.float32]
-) -> Linearised:
     padding = -len(values) % CHUNK
     chunks = np.concatenate([values, np.repeat(values[-1:], padding, axis=0)]).reshape(-1, CHUNK, *values.shape[1:])
     one = _differentiated(world, prior)
 
     def at(latents: Array) -> tuple[Array, Array]:
-        z = jnp.asarray(latents, jnp.float32)
-        parts = [jax.device_get(one(z, chunk, moving)) for chunk in chunks]
+        z = np.asarray(latents, np.float32)
+        parts = [jax.device_get(one(z, chunk)) for chunk in chunks]
         answers, slopes = (np.float64(np.concatenate(part)[: len(values)]) for part in zip(*parts, strict=True))
-        return np.float64(labels) - answers, slopes @ np.asarray(moving, np.float64)
+        return np.float64(labels) - answers, slopes
 
     return at
 
 
-def _moving(world: World, prior: Prior, values: Values) -> npt.NDArray[np.float32]:
-    """Unit vectors (some, latents) of the latents that answers depend on: what drives a device, they do not."""
-    every = np.eye(_size(prior), dtype=np.float32)
-    probed = np.resize(values, (PROBED, *values.shape[1:]))
-    slopes = _differentiated(world, prior)(jnp.zeros(len(every)), probed, every)[1]
-    return every[np.asarray(jnp.abs(slopes).max((0, 1)) > 0)]
-
-
-Differentiated = Callable[[jax.Array, Values, npt.NDArray[np.float32]], tuple[jax.Array, jax.Array]]
-
-
 @lru_cache(maxsize=8)
-def _differentiated(world: World, prior: Prior) -> Differentiated:
-    """(latents, windows, directions) → answers (windows, outputs) and slopes (windows, outputs, directions)."""
+def _differentiated(world: World, prior: Prior) -> Callable[[Values, Values], tuple[jax.Array, jax.Array]]:
+    """(latents, windows) → answers (windows, outputs) and slopes (windows, outputs, latents).
 
-    def explained(latents: jax.Array, values: jax.Array) -> jax.Array:
+    A window has few outputs and a prior many latents, so it is pulled back, window by window.
+    """
+
+    def explained(latents: jax.Array, window: jax.Array) -> jax.Array:
         assert world.explain is not None
         parameters = {name: value[0] for name, value in placed(prior, latents[None]).items()}
-        answers: jax.Array = world.explain(parameters, values)
-        return answers
+        return world.explain(parameters, window[None])[0]
 
-    @jax.jit
-    def both(latents: jax.Array, values: Values, directions: jax.Array) -> tuple[jax.Array, jax.Array]:
-        answers, along = jax.linearize(lambda z: explained(z, values), latents)
-        return answers, jnp.moveaxis(jax.vmap(along)(directions), 0, -1)
+    def one(latents: jax.Array, window: jax.Array) -> tuple[jax.Array, jax.Array]:
+        answers, back = jax.vjp(lambda z: explained(z, window), latents)
+        return answers, jax.vmap(back)(jnp.eye(len(answers)))[0]
 
-    return both
+    return jax.jit(jax.vmap(one, in_axes=(None, 0)))
 
 
 def posterior(prior: Prior, peak: Peak) -> tuple[Prior, tuple[Marginal, ...]]:

@@ -112,8 +112,8 @@ def _latents(key: Key, varying: jax.Array, count: int, flight_count: int) -> tup
 
 def placed(prior: Prior, latents: jax.Array) -> Parameters:
     """Parameters of a prior from independent standard normal latents (count, latents) of what is free in it."""
-    count = len(latents)
-    chances = {p.name: jnp.full((count,) if p.size == 1 else (count, p.size), 0.5) for p in prior.parameters}
+    count, half = len(latents), jnp.asarray(0.5, jnp.float32)  # not a bare number: its type would compile worlds anew
+    chances = {p.name: jnp.full((count,) if p.size == 1 else (count, p.size), half) for p in prior.parameters}
     for one in free(prior):
         columns = jnp.clip(ndtr(latents[:, one.columns]), LEAST_CHANCE, 1 - LEAST_CHANCE)
         chances[one.parameter.name] = columns[:, 0] if one.parameter.size == 1 else columns

@@ -5,6 +5,7 @@ Physics is fitted to them by simulation alone: Marin, Pudlo, Robert & Ryder, App
 Statistics and Computing 22, 2012, https://doi.org/10.1007/s11222-011-9288-2.
 """
 
+from functools import lru_cache
 from itertools import pairwise
 
 import jax
@@ -51,6 +52,7 @@ def summaries(flights: jax.Array) -> jax.Array:
     return jnp.stack(list(named(flights).values()), axis=1)
 
 
+@lru_cache(maxsize=64)  # a test of reach asks for every recording
 def names(flight_shape: tuple[int, int, int]) -> tuple[str, ...]:
     """Names of the statistics of flights of (windows, time, channels)."""
     found: list[str] = []

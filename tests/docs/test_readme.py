@@ -42,7 +42,7 @@ def environment(place: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_work(place: Path, environment: dict[str, str]) -> None:
     for line in TALK:
-        fewer = ["--windows", "100000"] if " pretrain " in line else []  # the story is the same, and sooner told
+        fewer = ["--windows", "20000"] if " pretrain " in line else []  # the story is the same, and sooner told
         done = subprocess.run([*line.split(), *fewer], cwd=place, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, f"{line}\n{done.stderr}"
     edge = EDGE.replace("192.0.2.7:8471", environment["SLIPWAY_SERVER"]).split()

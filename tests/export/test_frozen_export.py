@@ -191,6 +191,11 @@ def base() -> Model:
     return pretrain(task(), values, labels, recipe=recipe).model
 
 
+@pytest.fixture(scope="module")
+def base_net(base: Model) -> Int8Net:
+    return calibrate(fold(base), waves(600, 1)[0]).net
+
+
 METHODS = {
     "input_statistics": "moments",
     "norm_statistics": "moments",
@@ -201,13 +206,12 @@ METHODS = {
 
 
 @pytest.mark.parametrize("scope", METHODS)
-def test_an_adapted_device_decides_as_after_a_calibration_from_scratch(base, scope):
-    net = calibrate(fold(base), waves(600, 1)[0]).net
+def test_an_adapted_device_decides_as_after_a_calibration_from_scratch(base, base_net, scope):
     pool, truth = shifted(400, 2)
     labels = {"target_labels": truth} if scope == "head" else {}
     options = Options(steps=60)
     after = adapt(base, scope=scope, objective=METHODS[scope], target_values=pool, options=options, **labels).model
-    found = frozen_export(to_bytes(int8_onnx(net, base.task)), base, after, pool)
+    found = frozen_export(to_bytes(int8_onnx(base_net, base.task)), base, after, pool)
     unseen, answers = shifted(2000, 3)
     whole = calibrate(fold(after), pool).net
     right = [(integer.logits(one, unseen).argmax(1) == answers).mean() for one in (found.net, whole)]

@@ -1,6 +1,8 @@
 """Paired identification finds what made a recording, says how sure it is, and refuses what it cannot fit."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +17,8 @@ from slipway.errors import Reason, Refused
 from slipway.windows import Targets, Values
 
 FLIGHTS = 21  # of 12 windows
-DRAWS = 200
-WORLD = pendulum(31)
+ROUNDS = 17  # of as many devices as a fit simulates, so that one program makes both: 204 draws
+WORLD = pendulum(31, flight_count=paired.RECORDINGS * FLIGHTS)
 QUIET = {
     "length_1_m": 0.2, "length_2_m": 0.3, "mass_1_kg": 0.6, "com_1_m": 0.2, "rotor_kg_m2": 3e-5, "slip_rad_s": 0.3,
     "load_loss_1": 0.05, "load_loss_2": 0.05, "torque_gain_1": 1.0, "torque_gain_2": 1.0,
@@ -28,18 +30,18 @@ BENCH: Prior = PRIOR.replace(**QUIET)
 NAMES = [one.parameter.name for one in free(BENCH)]
 
 
-def recording(number: int) -> tuple[np.ndarray, Values, Targets]:
-    """One device drawn from the bench's prior (its latents), and what was recorded of it."""
+def recordings(number: int) -> Iterator[tuple[np.ndarray, Values, Targets]]:
+    """Devices drawn from the bench's prior (their latents), and what was recorded of each."""
     drawing, flying = jax.random.split(jax.random.fold_in(jax.random.key(11), number))
-    latents = np.asarray(jax.random.normal(drawing, (len(NAMES),)))
-    device = placed(BENCH, jnp.repeat(jnp.asarray(latents)[None], FLIGHTS, axis=0))
-    values, labels = WORLD.simulate(flying, device)
-    return latents, np.asarray(values), np.asarray(labels)
+    latents = np.asarray(jax.random.normal(drawing, (paired.RECORDINGS, len(NAMES))))
+    made = WORLD.simulate(flying, placed(BENCH, jnp.asarray(np.repeat(latents, FLIGHTS, axis=0))))
+    values, labels = (np.asarray(part).reshape(len(latents), -1, *part.shape[1:]) for part in made)
+    return zip(latents, values, labels, strict=True)
 
 
 @pytest.fixture(scope="module")
 def known() -> tuple[np.ndarray, Values, Targets]:
-    return recording(0)
+    return next(recordings(0))
 
 
 def _reason(world: object, values: object, labels: object) -> tuple[Reason, str]:
@@ -52,8 +54,8 @@ def _reason(world: object, values: object, labels: object) -> tuple[Reason, str]
 @pytest.mark.timeout(600)
 def test_intervals_of_ninety_percent_hold_ninety_percent() -> None:
     narrow, inside = [], []
-    for number in range(DRAWS):
-        latents, values, labels = recording(number)
+    drawn = chain.from_iterable(recordings(number) for number in range(ROUNDS))
+    for number, (latents, values, labels) in enumerate(drawn):
         peak = paired.solve(WORLD, BENCH, values, labels)
         wider = paired.widened(WORLD, BENCH, peak, len(values), number)
         error = np.abs(peak.latents - latents)

@@ -120,7 +120,7 @@ def test_a_choice_stays_a_choice_and_groups_of_the_prior_are_heard() -> None:
     group = Group.of(("gain", "noise"), [[1.0, 0.8], [0.8, 1.0]])
     base = WORLD.prior.replace(loudness=Choice((0.5, 1.0, 2.0), (1.0, 1.0, 1.0)))
     prior = Prior(base.parameters, base.distributions, (group,))
-    found = fit(WORLD, recording(), names=DEVICE, prior=prior, simulations=1000)
+    found = fit(WORLD, recording(), names=DEVICE, prior=prior, simulations=500, flights=4)
     loudness = found.prior["loudness"]
     assert isinstance(loudness, Choice) and sum(loudness.weights) == pytest.approx(1, abs=0.01)
     made = simulate(WORLD, prior, DEVICE, jax.random.key(0), 1000, 4).latents

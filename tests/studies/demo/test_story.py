@@ -15,7 +15,7 @@ SERVER = Path(sys.executable).parent / "slipway-server"
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_story_ends_with_a_device_that_runs_alone(tmp_path: Path) -> None:
-    command = [SERVER, "demo", "--out", tmp_path / "out", "--data", tmp_path, "--windows", "100000", "--json"]
+    command = [SERVER, "demo", "--out", tmp_path / "out", "--data", tmp_path, "--windows", "30000", "--json"]
     told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert told.returncode == 0, told.stderr
     summary = json.loads(told.stdout)
